@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snoo.h - message passing between the ranks of a job on one host
+ *
+ * A program joins a job by name with snoo_init() and gets a context: one rank
+ * of that job.  A process may hold several.  One thread at a time may use a
+ * context; different contexts are independent.  No function may be called
+ * from a signal handler.  The library starts no thread: transfers move on
+ * inside calls, and every blocking call moves on all that is outstanding.
+ *
+ * All functions return 0 (or a count) on success and a negative errno on
+ * failure; <snoo/error.h> has the list.  The library never prints and never
+ * ends the process.
+ */
+#ifndef SNOO_SNOO_H
+#define SNOO_SNOO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snoo/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SNOO_VERSION_MAJOR	0
+#define SNOO_VERSION_MINOR	1
+#define SNOO_VERSION_PATCH	0
+
+#define SNOO_ANY_SOURCE		(-1)
+#define SNOO_ANY_TAG		(-1)
+#define SNOO_TAG_MAX		INT32_MAX
+#define SNOO_NAME_MAX		63	/* characters of a job's name */
+
+#if defined(__GNUC__)
+#define SNOO_PUBLIC __attribute__((visibility("default")))
+#else
+#define SNOO_PUBLIC
+#endif
+
+/** struct snoo - A context: one rank of a job */
+struct snoo;
+
+/** struct snoo_request - A send or receive that may not be complete yet */
+struct snoo_request;
+
+/** struct snoo_status - What was received */
+struct snoo_status {
+	int source;		/* rank */
+	int tag;
+	int error;		/* 0, or a negative errno */
+	int reserved;
+	uint64_t count;		/* bytes in the buffer; of a probe: bytes of
+				 * the whole message */
+};
+
+/**
+ * struct snoo_options - How to join; zero means "as the environment says"
+ *
+ * Set all of it with SNOO_OPTIONS_INIT, then what you want otherwise.
+ */
+struct snoo_options {
+	size_t bytes;		/* sizeof(struct snoo_options) */
+	const char *socket;	/* client socket, or NULL */
+	const char *domain;	/* name of the domain, or NULL: "default" */
+	int rank;		/* -1: from the environment or the daemon */
+	int size;		/* ranks of the job; 0: environment, or open */
+	int core;		/* -1: the daemon places us; -2: do not pin */
+	uint64_t launch;	/* 0: environment */
+	int64_t timeout_ns;	/* for joining and for blocking calls; 0: none */
+};
+
+#define SNOO_OPTIONS_INIT						\
+	{ sizeof(struct snoo_options), NULL, NULL, -1, 0, -1, 0, 0 }
+
+/**
+ * snoo_init() - Join a job
+ * @out:	The context on success, NULL otherwise
+ * @name:	Job, 1..SNOO_NAME_MAX characters of A-Z a-z 0-9 . _ -
+ * @options:	NULL: all from the environment
+ *
+ * Rank and size come from @options, else from SNOO_RANK and SNOO_SIZE, else
+ * from what mpiexec, mpirun or srun set (PMI_RANK/PMI_SIZE,
+ * OMPI_COMM_WORLD_RANK/SIZE, SLURM_PROCID/NTASKS), else the daemon numbers
+ * ranks as they come.  With a size known the call returns when all ranks are
+ * there; otherwise at once, and snoo_size() grows.
+ *
+ * The calling thread is pinned to the core that the daemon chose, inside its
+ * own affinity mask, until snoo_finalize().
+ *
+ * Threads:	any
+ *
+ * Return: 0 on success, negative error code otherwise; snoo_last_error() says
+ * more.  -EINVAL, -ENOENT, -ECONNREFUSED, -EACCES, -EEXIST, -EADDRINUSE,
+ * -ERANGE, -ENOSPC, -ECONNABORTED, -EPROTONOSUPPORT, -ETIMEDOUT, -ENOMEM.
+ *
+ * Source: MPI 4.1, section 11.2 (initialization); SNOO_MPI_Init of the paper.
+ */
+SNOO_PUBLIC int snoo_init(struct snoo **out, const char *name,
+			  const struct snoo_options *options);
+
+/**
+ * snoo_finalize() - Leave the job
+ * @ctx:	Context, not usable afterwards; NULL is allowed
+ *
+ * Does not wait for receivers: what has been sent stays until they have read
+ * it.  Requests that are not complete are given up.
+ *
+ * Return: 0, or -ESTALE in a forked child (the memory is released)
+ */
+SNOO_PUBLIC int snoo_finalize(struct snoo *ctx);
+
+/** snoo_rank() - Our rank, 0 .. size - 1 */
+SNOO_PUBLIC int snoo_rank(const struct snoo *ctx);
+
+/** snoo_size() - Ranks of the job; of a job without stated size: so far */
+SNOO_PUBLIC int snoo_size(const struct snoo *ctx);
+
+/** snoo_core() - Core that we are pinned to (kernel's number), or -1 */
+SNOO_PUBLIC int snoo_core(const struct snoo *ctx);
+
+/**
+ * snoo_send() - Send one message; return when @buf may be reused
+ * @ctx:	Context
+ * @buf:	First byte, @len bytes, read only during the call; may be NULL
+ *		if @len is 0.  No alignment needed; 64 bytes is fastest.
+ * @len:	Bytes, any number
+ * @dst:	Destination rank; may be our own
+ * @tag:	0 .. SNOO_TAG_MAX
+ *
+ * Messages to one @dst with matching tags arrive in the order sent.  Small
+ * messages return once they are copied, even if no receive is posted; large
+ * ones wait for the receiver.
+ *
+ * Progress:	lock-free for small messages; a dead receiver ends the wait
+ *		with -EOWNERDEAD within a second
+ * Threads:	one per context; not async-signal-safe
+ *
+ * Return: 0, or -EINVAL, -EOWNERDEAD, -EPIPE, -EPROTO, -ETIMEDOUT, -EDEADLK,
+ * -ESTALE, -ENOTCONN, -ENODEV, -ENOMEM
+ *
+ * Source: MPI 4.1, section 3.4, standard mode, without derived datatypes.
+ */
+SNOO_PUBLIC int snoo_send(struct snoo *ctx, const void *buf, size_t len,
+			  int dst, int tag);
+
+/**
+ * snoo_recv() - Receive one message
+ * @buf:	@capacity bytes to fill; may be NULL if @capacity is 0
+ * @src:	Source rank, or SNOO_ANY_SOURCE
+ * @tag:	0 .. SNOO_TAG_MAX, or SNOO_ANY_TAG
+ * @status:	Filled also on -EMSGSIZE; may be NULL
+ *
+ * With SNOO_ANY_SOURCE each death of a rank of the job ends one receive, the
+ * oldest, with -EOWNERDEAD and the dead rank in status->source; a receive
+ * posted again goes on with the others.
+ *
+ * Return: 0, or -EINVAL, -EMSGSIZE, -EOWNERDEAD, -EPIPE, -EPROTO, -ETIMEDOUT,
+ * -ECANCELED, -ESTALE, -ENODEV, -ENOMEM
+ *
+ * Source: MPI 4.1, section 3.2.4.
+ */
+SNOO_PUBLIC int snoo_recv(struct snoo *ctx, void *buf, size_t capacity,
+			  int src, int tag, struct snoo_status *status);
+
+/**
+ * snoo_sendrecv() - Send and receive at once, without deadlock
+ *
+ * Buffers must not overlap.  Return: the receive's error if there is one,
+ * else the send's.  Source: MPI 4.1, section 3.10.
+ */
+SNOO_PUBLIC int snoo_sendrecv(struct snoo *ctx,
+			      const void *sendbuf, size_t len, int dst,
+			      int sendtag,
+			      void *recvbuf, size_t capacity, int src,
+			      int recvtag, struct snoo_status *status);
+
+/**
+ * snoo_isend() - Begin to send; @buf belongs to the library until complete
+ * @request:	Complete it with snoo_test(), snoo_wait() or one of the other
+ *		wait functions; NULL on failure
+ *
+ * Return: 0, or as snoo_send() for what is known at once
+ *
+ * Source: MPI 4.1, section 3.7.2.
+ */
+SNOO_PUBLIC int snoo_isend(struct snoo *ctx, const void *buf, size_t len,
+			   int dst, int tag, struct snoo_request **request);
+
+/** snoo_irecv() - Begin to receive; as snoo_isend() */
+SNOO_PUBLIC int snoo_irecv(struct snoo *ctx, void *buf, size_t capacity,
+			   int src, int tag, struct snoo_request **request);
+
+/**
+ * snoo_test() - Is it complete?
+ * @request:	Released and set to NULL when complete; *@request NULL counts
+ *		as complete
+ * @done:	1 or 0
+ * @status:	May be NULL
+ *
+ * Return: 0, or the request's error (then *@done is 1)
+ *
+ * Source: MPI 4.1, section 3.7.3.
+ */
+SNOO_PUBLIC int snoo_test(struct snoo *ctx, struct snoo_request **request,
+			  int *done, struct snoo_status *status);
+
+/**
+ * snoo_wait() - Wait until it is complete, and release it
+ *
+ * After -ETIMEDOUT the request stays valid.
+ *
+ * Return: 0, -ETIMEDOUT, or the request's error
+ */
+SNOO_PUBLIC int snoo_wait(struct snoo *ctx, struct snoo_request **request,
+			  struct snoo_status *status);
+
+/**
+ * snoo_waitall() - Wait for all of @count requests
+ * @statuses:	@count of them, or NULL
+ *
+ * Return: 0, -ETIMEDOUT (what is incomplete stays valid), or the first error
+ */
+SNOO_PUBLIC int snoo_waitall(struct snoo *ctx, size_t count,
+			     struct snoo_request **requests,
+			     struct snoo_status *statuses);
+
+/**
+ * snoo_waitany() - Wait for one of @count requests
+ * @index:	Which; -1 if all were NULL
+ *
+ * Return: 0, -ETIMEDOUT, or the error of the one at *@index
+ */
+SNOO_PUBLIC int snoo_waitany(struct snoo *ctx, size_t count,
+			     struct snoo_request **requests, int *index,
+			     struct snoo_status *status);
+
+/**
+ * snoo_cancel() - Give a request up and release it
+ *
+ * A receive that has not matched is withdrawn; a transfer that runs is ended
+ * on both sides with -ECANCELED.  Source: MPI 4.1, section 3.8.4.
+ *
+ * Return: 0; 1 if it was complete already
+ */
+SNOO_PUBLIC int snoo_cancel(struct snoo *ctx, struct snoo_request **request);
+
+/**
+ * snoo_probe() - Wait until a message could be received
+ * @status:	source, tag, and count: bytes of the whole message
+ *
+ * Source: MPI 4.1, section 3.8.1.
+ */
+SNOO_PUBLIC int snoo_probe(struct snoo *ctx, int src, int tag,
+			   struct snoo_status *status);
+
+/** snoo_iprobe() - As snoo_probe(), at once; @found is 1 or 0 */
+SNOO_PUBLIC int snoo_iprobe(struct snoo *ctx, int src, int tag, int *found,
+			    struct snoo_status *status);
+
+/**
+ * snoo_barrier() - Return when all ranks of the job have called it
+ *
+ * Dissemination: ceil(log2 size) rounds.  Source: MPI 4.1, section 6.3.
+ */
+SNOO_PUBLIC int snoo_barrier(struct snoo *ctx);
+
+/**
+ * snoo_set_timeout() - Time limit of each blocking call from now on
+ * @ns:		Nanoseconds; 0: none
+ */
+SNOO_PUBLIC int snoo_set_timeout(struct snoo *ctx, int64_t ns);
+
+/** snoo_clock_ns() - Monotonic clock of this host, in nanoseconds */
+SNOO_PUBLIC uint64_t snoo_clock_ns(void);
+
+/** snoo_strerror() - A sentence for a negative error code */
+SNOO_PUBLIC const char *snoo_strerror(int error);
+
+/** snoo_last_error() - What this thread's last failed snoo_init() ran into */
+SNOO_PUBLIC const char *snoo_last_error(void);
+
+/** snoo_version() - "0.1.0" */
+SNOO_PUBLIC const char *snoo_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SNOO_SNOO_H */

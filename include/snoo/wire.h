@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire.h - messages between a rank and its daemon, one SEQPACKET each
+ *
+ * The socket carries authority: what is said here is true, what stands in the
+ * pool is data.  Every message starts with struct snoo_wire_head; its length
+ * must be the type's own (or, for lists, agree with the count), else the
+ * receiver ends the session.  Numbers are in the host's byte order: both ends
+ * are on one machine.
+ *
+ *     rank                                   daemon
+ *       | HELLO ------------------------------> |  name, size, rank, mask
+ *       | <------------------- WELCOME + memfd  |  or ERROR, and end of file
+ *       | PINNED -----------------------------> |  where it really runs
+ *       | <------------------------------ RINGS |  spare rings
+ *       | <------------------------------ GRANT |  blocks
+ *       | <------------------------------ START |  all ranks are there
+ *       |                 ...                   |
+ *       | NEED -------------------------------> |  rings or blocks ran short
+ *       | <------------------------------- GONE |  a rank left or died
+ *       | ACK --------------------------------> |  drained what it had sent
+ *       | <--------------------------- RESUMED  |  a new daemon took over
+ *       | STATE ------------------------------> |  what it may have missed
+ *       | LEAVE ------------------------------> |  finalize
+ *       | <------------------------------- BYE  |  the books are closed
+ *
+ * After each message that the daemon sends it raises the rank's `news` word
+ * and rings if the rank sleeps, so that a rank reads its socket only when
+ * there is something to read.
+ *
+ * Version rule: HELLO and ERROR never change their first 16 bytes.  Another
+ * major number is refused with ERROR; the smaller minor number is in force.
+ */
+#ifndef SNOO_WIRE_H
+#define SNOO_WIRE_H
+
+#include <stdint.h>
+
+#define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
+#define SNOO_WIRE_MAJOR		0
+#define SNOO_WIRE_MINOR		1
+#define SNOO_WIRE_MAX		4096		/* bytes of any message */
+#define SNOO_WIRE_NAME		64		/* bytes, NUL included */
+#define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
+#define SNOO_WIRE_TEXT		256		/* bytes, NUL included */
+#define SNOO_WIRE_LIST		128		/* entries of a list, at most */
+
+#define SNOO_WIRE_SIZE(type, bytes)					\
+	_Static_assert(sizeof(type) == (bytes), "wire: " #type " changed")
+
+enum snoo_wire_type {
+	/* rank to daemon */
+	SNOO_WIRE_HELLO		= 1,
+	SNOO_WIRE_PINNED	= 2,
+	SNOO_WIRE_NEED		= 3,
+	SNOO_WIRE_ACK		= 4,
+	SNOO_WIRE_STATE		= 5,
+	SNOO_WIRE_LEAVE		= 6,
+
+	/* daemon to rank */
+	SNOO_WIRE_WELCOME	= 65,	/* carries the pool's memfd */
+	SNOO_WIRE_START		= 66,
+	SNOO_WIRE_RINGS		= 67,
+	SNOO_WIRE_GRANT		= 68,
+	SNOO_WIRE_GONE		= 69,
+	SNOO_WIRE_RESUMED	= 70,
+	SNOO_WIRE_BYE		= 71,
+	SNOO_WIRE_ERROR		= 72,
+};
+
+struct snoo_wire_head {
+	uint32_t type;		/* enum snoo_wire_type */
+	uint32_t length;	/* bytes of the whole message */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_head, 8);
+
+/**
+ * struct snoo_wire_hello - Ask to join a job
+ *
+ * A job is name + launch.  launch is the starter's number, equal for all
+ * ranks that it started; 0 joins the job of that name that is still forming,
+ * or begins a new one.  size 0: nobody stated it; ranks are numbered as they
+ * come and the job grows up to the domain's limit.
+ */
+struct snoo_wire_hello {
+	struct snoo_wire_head head;
+	uint32_t magic;			/* SNOO_WIRE_MAGIC */
+	uint16_t major;
+	uint16_t minor;
+	uint64_t launch;
+	int32_t rank;			/* -1: the daemon numbers */
+	uint32_t size;			/* ranks; 0: not stated */
+	int32_t core;			/* wish; -1: none, -2: do not pin */
+	uint32_t pid;			/* in its own PID namespace, for status */
+	char name[SNOO_WIRE_NAME];
+	uint8_t mask[SNOO_WIRE_CPUS / 8]; /* bit n: may run on CPU n */
+	uint64_t reserved[4];		/* zero */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_hello, 8 + 8 + 8 + 16 + 64 + 128 + 32);
+
+/** struct snoo_wire_welcome - The rank is in; the memfd comes with it */
+struct snoo_wire_welcome {
+	struct snoo_wire_head head;
+	uint16_t major;
+	uint16_t minor;
+	uint32_t rank;
+	uint32_t size;			/* ranks; of an open job: so far */
+	uint32_t capacity;		/* ranks that the directory has room for */
+	uint32_t slot;			/* rank slot */
+	uint32_t instance;		/* of the slot */
+	uint32_t job;			/* the daemon's number */
+	uint32_t open_job;		/* 1: nobody stated the size */
+	uint64_t pool_bytes;
+	uint64_t job_off;		/* struct snoo_abi_job */
+	int32_t core;			/* pin yourself to it; -1: do not */
+	uint32_t node;			/* NUMA node of that core */
+	uint32_t epoch;			/* of the daemon */
+	uint32_t gone_epoch;		/* deaths up to here do not concern you */
+	uint64_t eager_bytes;		/* larger messages are offered */
+	uint32_t small_bytes;		/* the two block sizes */
+	uint32_t large_bytes;
+	uint32_t spin_ns;		/* spin this long before sleeping */
+	uint32_t cores;			/* cores of the machine */
+	uint64_t reserved[4];
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_welcome, 8 + 4 + 28 + 16 + 16 + 8 + 16 + 32);
+
+/** struct snoo_wire_pinned - Where the rank really runs */
+struct snoo_wire_pinned {
+	struct snoo_wire_head head;
+	int32_t core;			/* -1: not pinned */
+	int32_t error;			/* 0, or the errno of pinning */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_pinned, 16);
+
+/**
+ * struct snoo_wire_need - Rings or blocks ran short
+ *
+ * Not a request with an answer: the daemon gives when there is something, and
+ * the rank repeats it in STATE to a daemon that took over.
+ */
+struct snoo_wire_need {
+	struct snoo_wire_head head;
+	uint32_t rings;			/* small spare rings */
+	uint32_t large_rings;		/* for channels that run hot */
+	uint32_t small_blocks;		/* wanted beyond those held */
+	uint32_t large_blocks;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_need, 24);
+
+/** struct snoo_wire_ack - Everything of ranks gone up to @gone is drained */
+struct snoo_wire_ack {
+	struct snoo_wire_head head;
+	uint32_t gone;			/* gone_epoch of a GONE message */
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_ack, 16);
+
+/** struct snoo_wire_state - For a daemon that took over */
+struct snoo_wire_state {
+	struct snoo_wire_head head;
+	uint32_t epoch;			/* of the RESUMED that it answers */
+	uint32_t gone;			/* acknowledged so far */
+	uint32_t seen_gone;		/* highest GONE received */
+	uint32_t spare_rings;		/* unused */
+	struct snoo_wire_need need;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_state, 24 + 24);
+
+/** struct snoo_wire_plain - LEAVE, BYE */
+struct snoo_wire_plain {
+	struct snoo_wire_head head;
+};
+
+/** struct snoo_wire_start - All ranks of a job of stated size are there */
+struct snoo_wire_start {
+	struct snoo_wire_head head;
+	uint32_t size;
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_start, 16);
+
+/** struct snoo_wire_rings - Spare rings, zeroed; @count entries follow */
+struct snoo_wire_rings {
+	struct snoo_wire_head head;
+	uint32_t count;			/* 1..SNOO_WIRE_LIST */
+	uint32_t reserved;
+	struct snoo_wire_ring {
+		uint64_t offset;	/* bytes, a multiple of the unit */
+		uint32_t bytes;		/* whole units */
+		uint32_t nlines;
+	} ring[];
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_rings, 16);
+SNOO_WIRE_SIZE(struct snoo_wire_ring, 16);
+
+/** struct snoo_wire_grant - Blocks lent; @count entries follow */
+struct snoo_wire_grant {
+	struct snoo_wire_head head;
+	uint32_t count;			/* 1..SNOO_WIRE_LIST */
+	uint32_t reserved;
+	struct snoo_wire_block {
+		uint32_t unit;		/* of the arena */
+		uint32_t bytes;		/* whole units */
+	} block[];
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_grant, 16);
+SNOO_WIRE_SIZE(struct snoo_wire_block, 8);
+
+/** struct snoo_wire_gone - A rank of the job left or died */
+struct snoo_wire_gone {
+	struct snoo_wire_head head;
+	uint32_t rank;
+	uint32_t state;			/* SNOO_ABI_LEFT or SNOO_ABI_DEAD */
+	uint32_t gone;			/* epoch: grows with each GONE */
+	uint32_t slot;			/* that it had */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_gone, 24);
+
+/** struct snoo_wire_resumed - A new daemon has adopted this session */
+struct snoo_wire_resumed {
+	struct snoo_wire_head head;
+	uint32_t epoch;
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_resumed, 16);
+
+/** struct snoo_wire_error - Why the session ends; end of file follows */
+struct snoo_wire_error {
+	struct snoo_wire_head head;
+	int32_t error;			/* errno, positive */
+	uint32_t reserved;
+	char text[SNOO_WIRE_TEXT];	/* a sentence, NUL-terminated */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_error, 16 + 256);
+
+#endif /* SNOO_WIRE_H */
