@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.c - one producer, one consumer, lines that say themselves when fresh
+ *
+ * Theory of operation
+ * ===================
+ *
+ * A line carries its lap, so the consumer reads no other cache line than the
+ * one that it wants, and never writes one that it reads.  The way back, the
+ * credit, is a running count in a line that only the consumer writes, and it
+ * writes it at most twice for each lap.  So one message costs the transfer of
+ * one cache line.
+ *
+ * Laps run 1, 2, 3, 0, 1, ...  Credits let the producer be at most one lap
+ * ahead, hence a line holds either the lap that the consumer waits for or the
+ * one before (0 in a zeroed ring), and two bits tell them apart.
+ *
+ * Ordering edges
+ * ==============
+ *
+ *   edge    one end                 other end                 so that
+ *   LINE    publish: release word0  peek: acquire word0       a fresh line is whole
+ *   SPACE   tell: release consumed  refresh: acquire consumed a line is read before
+ *                                                             it is written again
+ *
+ * tests/model/ has a model for each edge, and a mutant without it that fails.
+ */
+
+#include "shm/ring.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "shm/testpoint.h"
+
+uint32_t shm_ring_lines(uint64_t bytes)
+{
+	uint64_t lines;
+
+	if (bytes <= sizeof(struct snoo_abi_ring))
+		return 0;
+	lines = (bytes - sizeof(struct snoo_abi_ring)) / SNOO_ABI_LINE;
+	if (lines > SNOO_ABI_RING_MAX)
+		lines = SNOO_ABI_RING_MAX;
+	return lines < SNOO_ABI_RING_MIN ? 0 : (uint32_t)lines;
+}
+
+static struct snoo_abi_ring *ring_at(const struct shm_region *r,
+				     uint64_t offset, uint32_t nlines)
+{
+	if (nlines < SNOO_ABI_RING_MIN || nlines > SNOO_ABI_RING_MAX)
+		return NULL;
+	if (offset < r->arena_off)
+		return NULL;
+	return shm_region_at(r, offset, sizeof(struct snoo_abi_ring) +
+			     (uint64_t)nlines * SNOO_ABI_LINE, SNOO_ABI_UNIT);
+}
+
+int64_t shm_ring_format(const struct shm_region *r, uint64_t offset,
+			uint64_t bytes, uint32_t home)
+{
+	uint32_t nlines = shm_ring_lines(bytes);
+	struct snoo_abi_ring *abi = ring_at(r, offset, nlines);
+
+	if (!abi)
+		return -EINVAL;
+	memset(abi, 0, sizeof(*abi) + (size_t)nlines * SNOO_ABI_LINE);
+	abi->nlines = nlines;
+	abi->home = home;
+	return nlines;
+}
+
+int shm_tx_open(struct shm_tx *tx, const struct shm_region *r,
+		uint64_t offset, uint32_t nlines)
+{
+	struct snoo_abi_ring *abi = ring_at(r, offset, nlines);
+
+	if (!abi)
+		return -EINVAL;
+	memset(tx, 0, sizeof(*tx));
+	tx->abi = abi;
+	tx->nlines = nlines;
+	tx->lines = (struct shm_line *)(void *)(abi + 1);
+	tx->end = tx->lines + nlines;
+	tx->next = tx->lines;
+	tx->lap = UINT64_C(1) << SNOO_ABI_LAP_SHIFT;
+	tx->limit = nlines;
+	tx->offset = offset;
+	return 0;
+}
+
+int shm_tx_refresh(struct shm_tx *tx)
+{
+	/*
+	 * SPACE, acquire side; shm_rx_tell() releases.  The consumer's copies
+	 * come before this load, our stores into those lines after it.
+	 */
+	uint32_t consumed = atomic_load_explicit(&tx->abi->consumed,
+						 memory_order_acquire);
+
+	/* It may only grow, and never beyond what we have published. */
+	if (consumed - tx->consumed > tx->published - tx->consumed)
+		return -EPROTO;
+	tx->consumed = consumed;
+	tx->limit = consumed + tx->nlines;
+	return 0;
+}
+
+void shm_tx_note(struct shm_tx *tx)
+{
+	/* Relaxed: a number for status, nothing follows from it. */
+	atomic_store_explicit(&tx->abi->published, tx->published,
+			      memory_order_relaxed);
+}
+
+bool shm_tx_drained(struct shm_tx *tx)
+{
+	return shm_tx_refresh(tx) == 0 && tx->consumed == tx->published;
+}
+
+int shm_rx_open(struct shm_rx *rx, const struct shm_region *r,
+		uint64_t offset)
+{
+	struct snoo_abi_ring *abi;
+	uint32_t nlines;
+
+	memset(rx, 0, sizeof(*rx));
+	abi = ring_at(r, offset, SNOO_ABI_RING_MIN);
+	if (!abi)
+		return -EPROTO;
+	nlines = *(volatile uint32_t *)&abi->nlines;
+	if (!ring_at(r, offset, nlines))
+		return -EPROTO;
+
+	rx->abi = abi;
+	rx->nlines = nlines;
+	rx->lines = (const struct shm_line *)(const void *)(abi + 1);
+	rx->end = rx->lines + nlines;
+	rx->next = rx->lines;
+	rx->lap = UINT64_C(1) << SNOO_ABI_LAP_SHIFT;
+	rx->batch = nlines / 2;
+	rx->offset = offset;
+	return 0;
+}

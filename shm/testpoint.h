@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * testpoint.h - names a step that a peer can see; empty outside test builds
+ *
+ * With -DSNOO_TESTPOINTS a process whose environment has
+ * SNOO_TESTPOINT=name[:n] kills itself with SIGKILL at the n-th passage (the
+ * first without :n) of SNOO_TESTPOINT("name"): the crash tests stop a program
+ * exactly between two stores.
+ */
+#ifndef SHM_TESTPOINT_H
+#define SHM_TESTPOINT_H
+
+#ifdef SNOO_TESTPOINTS
+void shm_testpoint(const char *name);
+#define SNOO_TESTPOINT(name)	shm_testpoint(name)
+#else
+#define SNOO_TESTPOINT(name)	((void)0)
+#endif
+
+#endif /* SHM_TESTPOINT_H */
