@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arrive.c - lines that came in
+ *
+ * Everything in a line is a claim of the peer: the type, the length, the
+ * block.  Words are copied once, checked, and the copies are used.  A line
+ * that cannot be true ends the channel with -EPROTO for us; nothing else in
+ * the job notices.
+ */
+
+#include "client/arrive.h"
+
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/match.h"
+#include "client/peer.h"
+#include "client/recv.h"
+#include "client/send.h"
+#include "shm/block.h"
+#include "shm/cpu.h"
+
+#define ARRIVE_BATCH	256	/* lines of one peer in one go */
+#define ARRIVE_MOVED	1	/* the ring was replaced: do not pop */
+
+static struct arrival *unexpected(struct snoo *ctx, struct peer *p,
+				  enum arrival_kind kind, uint64_t word0,
+				  uint64_t length)
+{
+	struct arrival *a = arrival_new(ctx);
+
+	if (!a)
+		return NULL;
+	a->kind = kind;
+	a->from = p->rank;
+	a->tag = line_tag(word0);
+	a->context = line_context(word0);
+	a->length = length;
+	return a;
+}
+
+static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0)
+{
+	unsigned int n = line_inlined(word0);
+	struct snoo_request *req;
+	struct arrival *a;
+
+	if (line_flags(word0) != 0 || n > SNOO_ABI_INLINE_MAX)
+		return -EPROTO;
+	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	if (req) {
+		recv_copy(ctx, req, p->rank, line_tag(word0),
+			  shm_rx_words(&p->rx), n);
+		return 0;
+	}
+	a = unexpected(ctx, p, ARRIVAL_LINE, word0, n);
+	if (!a)
+		return -ENOMEM;
+	memcpy(a->data, shm_rx_words(&p->rx), n);
+	match_keep(ctx, a);
+	return 0;
+}
+
+/* Is it the peer's block, and out under this generation? */
+static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
+		      uint64_t length)
+{
+	struct snoo_abi_desc *d = shm_region_desc(&ctx->region,
+						  line_index(pair));
+
+	if (!d || shm_block_look(d) != block_word(line_generation(pair),
+						  p->slot,
+						  SNOO_ABI_BLOCK_BUSY))
+		return NULL;
+	return shm_region_block(&ctx->region, line_index(pair), length);
+}
+
+static int arrive_block(struct snoo *ctx, struct peer *p, uint64_t word0,
+			const uint64_t w[7])
+{
+	struct snoo_request *req;
+	struct arrival *a;
+	void *data = block_of(ctx, p, w[1], w[2]);
+
+	if (!data)
+		return -EPROTO;
+	if (line_flags(word0) == SNOO_ABI_STREAM) {
+		int ret = recv_stream(ctx, p, w[0], data, w[3], w[2]);
+
+		if (ret == 0)
+			recv_give(ctx, p, line_index(w[1]),
+				  line_generation(w[1]));
+		return ret;
+	}
+	if (line_flags(word0) != 0)
+		return -EPROTO;
+
+	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	if (req) {
+		recv_block(ctx, req, p, line_tag(word0), line_index(w[1]),
+			   line_generation(w[1]), w[2]);
+		return 0;
+	}
+	a = unexpected(ctx, p, ARRIVAL_BLOCK, word0, w[2]);
+	if (!a)
+		return -ENOMEM;
+	a->unit = line_index(w[1]);
+	a->generation = line_generation(w[1]);
+	match_keep(ctx, a);
+	return 0;
+}
+
+static int arrive_piece(struct snoo *ctx, struct peer *p, uint64_t word0,
+			const uint64_t w[7])
+{
+	unsigned int n = line_inlined(word0);
+	struct snoo_request *req = token_find(&ctx->accepts, w[0]);
+
+	if (line_flags(word0) != SNOO_ABI_STREAM || n > SNOO_ABI_PIECE_MAX)
+		return -EPROTO;
+	/* Pieces come in the ring's order: each goes on where we are. */
+	return recv_stream(ctx, p, w[0], &w[1], req ? req->moved : 0, n);
+}
+
+static int arrive_offer(struct snoo *ctx, struct peer *p, uint64_t word0,
+			const uint64_t w[7])
+{
+	struct snoo_request *req;
+	struct arrival *a;
+
+	if ((w[3] & SNOO_ABI_WAY_STREAM) == 0 || w[1] == 0)
+		return -EPROTO;
+	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	if (req) {
+		recv_accept(ctx, req, p, line_tag(word0), w[1], w[2]);
+		return 0;
+	}
+	a = unexpected(ctx, p, ARRIVAL_OFFER, word0, w[2]);
+	if (!a)
+		return -ENOMEM;
+	a->token = w[1];
+	match_keep(ctx, a);
+	return 0;
+}
+
+static int arrive_control(struct snoo *ctx, struct peer *p,
+			  const uint64_t w[7])
+{
+	int ret;
+
+	if (w[0] != SNOO_ABI_MOVED)
+		return -EPROTO;
+	ret = channel_moved(ctx, p, w[1]);
+	return ret ? ret : ARRIVE_MOVED;
+}
+
+static int arrive_line(struct snoo *ctx, struct peer *p, uint64_t word0)
+{
+	uint64_t w[7];
+
+	if (line_type(word0) == SNOO_ABI_DATA)
+		return arrive_data(ctx, p, word0);
+
+	memcpy(w, shm_rx_words(&p->rx), sizeof(w));
+	cpu_settle();
+	switch (line_type(word0)) {
+	case SNOO_ABI_BLOCK:
+		return arrive_block(ctx, p, word0, w);
+	case SNOO_ABI_PIECE:
+		return arrive_piece(ctx, p, word0, w);
+	case SNOO_ABI_OFFER:
+		return arrive_offer(ctx, p, word0, w);
+	case SNOO_ABI_ACCEPT:
+		return send_accepted(ctx, p, w);
+	case SNOO_ABI_DONE:
+		send_ended(ctx, p, w[0], w[1]);
+		return 0;
+	case SNOO_ABI_CANCEL:
+		recv_cancelled(ctx, p, w[0],
+			       line_flags(word0) == SNOO_ABI_STREAM);
+		return 0;
+	case SNOO_ABI_CONTROL:
+		return arrive_control(ctx, p, w);
+	case SNOO_ABI_LEAVE:
+		/* The daemon's word counts; this line only ends the ring. */
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+int arrive_drain(struct snoo *ctx, struct peer *p)
+{
+	uint64_t word0;
+	int n = 0;
+
+	while (n < ARRIVE_BATCH && shm_rx_peek(&p->rx, &word0)) {
+		int ret = arrive_line(ctx, p, word0);
+
+		if (ret == -ENOMEM) {
+			ctx->no_memory = true;
+			break;
+		}
+		n++;
+		if (ret < 0) {
+			peer_break(ctx, p);
+			break;
+		}
+		if (ret != ARRIVE_MOVED)
+			shm_rx_pop(&p->rx);
+		if (shm_rx_due(&p->rx))
+			channel_tell(ctx, p);
+	}
+	return n;
+}

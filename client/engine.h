@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * engine.h - a context and all that hangs on it
+ *
+ * Modules, top to bottom; each calls only those below it:
+ *
+ *   snoo.c mpi.c      public calls: check arguments
+ *   coll.c            barrier, on sends and receives alone
+ *   wait.c            spin, yield, arm, sleep: until a request is complete
+ *   progress.c        one round: news, newcomers, lines, pumps
+ *   news.c            what the daemon says: rings, grants, deaths
+ *   arrive.c          one line that came in
+ *   peer.c            a peer is gone or broken: what becomes of its requests
+ *   send.c recv.c     requests: envelopes, offers, streams
+ *   match.c           posted receives against arrivals
+ *   channel.c         one peer: ring pair, answers, when to ring the bell
+ *   lend.c            our grant of blocks
+ *   session.c         the socket to the daemon, the mapped pool
+ *   request.c token.c list.h
+ *
+ * All state here is private to one thread; what is shared lies in the pool
+ * and is reached through shm/ only.
+ */
+#ifndef CLIENT_ENGINE_H
+#define CLIENT_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <snoo/snoo.h>
+#include <snoo/wire.h>
+
+#include "client/list.h"
+#include "client/token.h"
+#include "hal/hal.h"
+#include "shm/counters.h"
+#include "shm/job.h"
+#include "shm/region.h"
+#include "shm/ring.h"
+#include "shm/wake.h"
+
+#define ENGINE_ANY		UINT32_MAX	/* any source, any tag */
+#define ENGINE_CONTEXT_USER	0		/* MPI_COMM_WORLD */
+#define ENGINE_CONTEXT_COLL	1		/* collectives */
+#define ENGINE_SPARES		16		/* spare rings kept, each size */
+
+enum peer_state {
+	PEER_LIVE	= 0,
+	PEER_LEFT	= 1,	/* finalized */
+	PEER_DEAD	= 2,
+	PEER_BROKEN	= 3,	/* broke the protocol: we do not read it */
+};
+
+/** struct peer - What we know of one rank of the job, ourselves included */
+struct peer {
+	uint32_t rank;
+	uint32_t slot;
+	struct snoo_abi_rank *there;	/* its slot; NULL: not known yet */
+	enum peer_state state;
+	enum peer_state going;		/* gone, but not all is read yet */
+	bool tx_open;
+	bool rx_open;
+	bool broken;			/* it is about to be PEER_BROKEN */
+	bool unreported;		/* a death that no wildcard has seen */
+	bool moving;			/* waits for a large ring */
+	bool large;			/* has one */
+	uint32_t full;			/* times that the ring was full */
+	uint64_t eager_out;		/* bytes in blocks that it has not read */
+	uint32_t stream_out;		/* blocks of transfers on their way */
+	struct shm_tx tx;
+	struct shm_rx rx;
+	struct list busy;		/* in ctx->busy when there is something */
+	struct list answers;		/* struct answer: before any envelope */
+	struct list envelopes;		/* sends not published yet, in order */
+	struct list offered;		/* sends that wait for ACCEPT or DONE */
+	struct list streams;		/* sends that were accepted */
+	struct list posted;		/* receives from this source */
+	struct list incoming;		/* receives whose data is on its way */
+	struct list arrivals;		/* messages without a receive */
+};
+
+enum request_kind {
+	REQUEST_SEND,
+	REQUEST_RECV,
+};
+
+/** struct snoo_request - A send or receive under way */
+struct snoo_request {
+	struct list link;		/* in one list of its peer, or ctx->wild */
+	enum request_kind kind;
+	bool done;
+	bool counted;			/* in ctx->moving */
+	bool self_copy;			/* a send to ourselves, not matched yet */
+	int error;
+	uint32_t peer;			/* rank, or ENGINE_ANY */
+	uint32_t tag;			/* or ENGINE_ANY */
+	uint16_t context;
+	unsigned char *buf;		/* a send only reads it */
+	uint64_t len;			/* bytes to send; room to receive */
+	uint64_t seq;			/* order of posting */
+	uint64_t token;			/* ours, 0: none */
+	uint64_t their_token;
+	uint64_t total;			/* bytes that this transfer moves */
+	uint64_t moved;			/* bytes moved so far */
+	uint64_t message;		/* bytes of the whole message */
+	uint32_t from;			/* who sent it */
+	uint32_t mark;			/* its tag */
+};
+
+enum arrival_kind {
+	ARRIVAL_LINE,			/* payload in data */
+	ARRIVAL_BLOCK,			/* payload in the sender's block */
+	ARRIVAL_HEAP,			/* payload in heap */
+	ARRIVAL_OFFER,			/* payload at the sender */
+	ARRIVAL_SELF,			/* payload in our own send request */
+};
+
+/** struct arrival - A message that came before its receive was posted */
+struct arrival {
+	struct list by_peer;
+	struct list all;
+	enum arrival_kind kind;
+	uint32_t from;
+	uint32_t tag;
+	uint16_t context;
+	uint64_t length;
+	uint32_t unit;			/* BLOCK */
+	uint32_t generation;		/* BLOCK */
+	uint64_t token;			/* OFFER: the sender's */
+	void *heap;			/* HEAP */
+	struct snoo_request *self;	/* SELF */
+	unsigned char data[SNOO_ABI_INLINE_MAX];
+};
+
+/** struct lend_class - The blocks of one size that the daemon lent us */
+struct lend_class {
+	uint32_t bytes;
+	uint32_t held;			/* blocks */
+	bool asked;			/* NEED said, no GRANT since */
+	struct list free;
+	struct list out;
+};
+
+enum lend_size {
+	LEND_SMALL,
+	LEND_LARGE,
+	LEND_SIZES
+};
+
+struct spares {
+	uint32_t count;
+	bool asked;
+	struct snoo_wire_ring ring[ENGINE_SPARES];
+};
+
+/** struct session - Our end of the socket */
+struct session {
+	int fd;				/* -1: lost */
+	bool lost;			/* the daemon ended it */
+	int lost_error;			/* why, negative errno */
+	char text[SNOO_WIRE_TEXT];	/* the daemon's words about it */
+	struct snoo_wire_need need;	/* not said yet */
+	bool need_dirty;
+	uint32_t ack;			/* not said yet, 0: nothing */
+};
+
+/** struct idle - How long a call has been waiting; see wait.c */
+struct idle {
+	uint64_t start_ns;
+	uint64_t deadline_ns;		/* 0: none */
+	uint32_t rounds;
+	uint32_t unpaid;		/* yields that brought nothing */
+};
+
+struct snoo {
+	struct snoo_abi_rank *me;	/* our slot */
+	uint32_t rank;
+	uint32_t nrx;			/* open incoming channels */
+	struct peer *peers;		/* capacity of them */
+	struct peer **rx;		/* the open ones, in the order opened */
+	uint32_t news_seen;
+	enum snoo_abi_wait rest;	/* POLLING or SUMMARY */
+	bool rescan;			/* look at every channel once */
+	bool no_memory;			/* a line waits until there is some */
+	uint32_t rx_first;		/* where the next scan starts */
+	uint32_t fast;			/* messages that took the short way */
+	struct list busy;		/* peers with something to push */
+	struct list wild;		/* posted receives from any source */
+	struct list arrivals;		/* all of them, oldest first */
+	uint64_t seq;
+	uint32_t posted;		/* receives waiting for a message */
+	uint32_t moving;		/* transfers under way, both directions */
+	uint32_t unreported;		/* peers with that mark */
+	uint32_t gone;			/* peers that left, died or broke */
+
+	struct shm_region region;
+	struct shm_job job;
+	struct hal *hal;
+	const _Atomic uint32_t *alive;	/* 1; 0 in a forked child */
+	uint32_t capacity;
+	uint32_t size;			/* of a job with stated size, else 0 */
+	uint32_t slot;
+	uint32_t gone_seen;		/* the last GONE that we have read */
+	uint32_t going;			/* peers whose last lines we read */
+	bool started;			/* all ranks are there */
+	int core;
+
+	struct session session;
+	struct spares spare[LEND_SIZES];
+	struct list retired;		/* rings that a channel moved out of */
+	struct lend_class lend[LEND_SIZES];
+	uint8_t *lend_known;		/* bit for each unit of the arena */
+	uint64_t used;			/* bytes through blocks */
+	uint64_t eager_bytes;
+	struct token_table offers;	/* sends that wait */
+	struct token_table accepts;	/* receives under way */
+	struct list request_pool;
+	struct list arrival_pool;
+
+	uint64_t spin_ns;
+	uint64_t timeout_ns;
+	uint64_t doze_until_ns;		/* no yielding before: it did not pay */
+	bool waiting_for_blocks;	/* want words are set */
+	void *old_affinity;		/* before we were pinned */
+};
+
+/* request.c */
+
+/** request_new() - A cleared request, or NULL */
+struct snoo_request *request_new(struct snoo *ctx);
+void request_free(struct snoo *ctx, struct snoo_request *req);
+
+/** request_init() - A request on the caller's stack */
+void request_init(struct snoo_request *req, enum request_kind kind);
+
+/** request_done() - Complete it; it is in no list and has no token */
+void request_done(struct snoo *ctx, struct snoo_request *req, int error);
+
+struct arrival *arrival_new(struct snoo *ctx);
+void arrival_free(struct snoo *ctx, struct arrival *a);
+void request_fini(struct snoo *ctx);
+
+static inline uint64_t clock_ns(void)
+{
+	return snoo_clock_ns();
+}
+
+#endif /* CLIENT_ENGINE_H */

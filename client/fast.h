@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fast.h - the short way of a small message: one line written, one line read
+ *
+ * Legal only when nothing older waits: no unpublished envelope on the sending
+ * side; no kept arrival, and no posted receive that could match, on the
+ * receiving side.  Otherwise the caller takes the long way, which is always
+ * right.
+ */
+#ifndef CLIENT_FAST_H
+#define CLIENT_FAST_H
+
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/engine.h"
+#include "client/news.h"
+#include "client/progress.h"
+#include "shm/cpu.h"
+
+#define FAST_SPINS	256	/* looks at the line before the long way */
+#define FAST_TURNS	1024	/* messages before a look at everything else */
+
+/** fast_send() - Publish @len bytes in a line; false: take the long way */
+static inline bool fast_send(struct snoo *ctx, struct peer *p,
+			     const void *buf, size_t len, uint32_t tag)
+{
+	if (len > SNOO_ABI_INLINE_MAX || !p->tx_open ||
+	    !list_empty(&p->busy) || p->state != PEER_LIVE ||
+	    shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
+		return false;
+	if (len > 0)
+		memcpy(shm_tx_words(&p->tx), buf, len);
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, (unsigned int)len,
+					 ENGINE_CONTEXT_USER, tag));
+	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
+	channel_wake(ctx, p);
+	return true;
+}
+
+/**
+ * fast_recv() - Take the next line of @p if it is the message wanted
+ * @length:	Bytes of the message
+ * @mark:	Its tag
+ *
+ * Return: true if it was; false: take the long way
+ */
+static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
+			     size_t capacity, uint32_t tag, uint64_t *length,
+			     uint32_t *mark)
+{
+	uint64_t word0;
+	unsigned int n;
+
+	if (!p->rx_open || ctx->posted != 0 || !list_empty(&p->arrivals) ||
+	    !list_empty(&ctx->busy))
+		return false;
+	/* Now and then the others have their turn, and the daemon. */
+	if (++ctx->fast % FAST_TURNS == 0) {
+		progress(ctx);
+		if (!p->rx_open || !list_empty(&p->arrivals))
+			return false;
+	}
+	for (int i = 0; !shm_rx_peek(&p->rx, &word0); i++) {
+		if (i >= FAST_SPINS || news_waiting(ctx))
+			return false;
+		cpu_pause();
+	}
+	/* Exactly a DATA line without flags, of the user's context. */
+	if ((word0 & ~(SNOO_ABI_LAP_MASK << SNOO_ABI_LAP_SHIFT) &
+	     ~(SNOO_ABI_INLINE_MASK << SNOO_ABI_INLINE_SHIFT) & 0xffffffff) !=
+	    line_word(SNOO_ABI_DATA, 0, 0, ENGINE_CONTEXT_USER, 0))
+		return false;
+	n = line_inlined(word0);
+	if (n > SNOO_ABI_INLINE_MAX ||
+	    (tag != ENGINE_ANY && tag != line_tag(word0)))
+		return false;
+
+	*length = n;
+	*mark = line_tag(word0);
+	if (n > capacity)
+		n = (unsigned int)capacity;
+	if (n > 0)
+		memcpy(buf, shm_rx_words(&p->rx), n);
+	shm_rx_pop(&p->rx);
+	if (shm_rx_due(&p->rx))
+		channel_tell(ctx, p);
+	shm_count(ctx->me, SHM_COUNT_received, 1);
+	shm_count(ctx->me, SHM_COUNT_received_bytes, n);
+	return true;
+}
+
+#endif /* CLIENT_FAST_H */

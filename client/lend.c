@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lend.c - our grant: blocks that the daemon lent us, taken and come back
+ *
+ * Free blocks are used last in, first out: the one used last is still in a
+ * cache.  Those that are out are looked at only when no free one is left.
+ */
+
+#include "client/lend.h"
+
+#include <stdlib.h>
+
+#include "client/session.h"
+#include "shm/block.h"
+
+int lend_init(struct snoo *ctx, uint32_t small_bytes, uint32_t large_bytes)
+{
+	for (int i = 0; i < LEND_SIZES; i++) {
+		list_init(&ctx->lend[i].free);
+		list_init(&ctx->lend[i].out);
+	}
+	ctx->lend[LEND_SMALL].bytes = small_bytes;
+	ctx->lend[LEND_LARGE].bytes = large_bytes;
+	ctx->lend_known = calloc(1, (ctx->region.arena_units + 7u) / 8u);
+	return ctx->lend_known ? 0 : -ENOMEM;
+}
+
+static void drop_list(struct list *head)
+{
+	while (!list_empty(head)) {
+		struct lend_block *b =
+			list_entry(head->next, struct lend_block, link);
+
+		list_remove(&b->link);
+		free(b);
+	}
+}
+
+void lend_fini(struct snoo *ctx)
+{
+	if (!ctx->lend_known)
+		return;
+	for (int i = 0; i < LEND_SIZES; i++) {
+		drop_list(&ctx->lend[i].free);
+		drop_list(&ctx->lend[i].out);
+	}
+	free(ctx->lend_known);
+	ctx->lend_known = NULL;
+}
+
+static bool known(const struct snoo *ctx, uint32_t unit)
+{
+	return ctx->lend_known[unit / 8] >> (unit % 8) & 1;
+}
+
+static void learn(struct snoo *ctx, uint32_t unit, bool is_ours)
+{
+	uint8_t bit = (uint8_t)(1u << (unit % 8));
+
+	if (is_ours)
+		ctx->lend_known[unit / 8] |= bit;
+	else
+		ctx->lend_known[unit / 8] &= (uint8_t)~bit;
+}
+
+static void grant_one(struct snoo *ctx, const struct snoo_wire_block *w)
+{
+	struct lend_class *c;
+	struct lend_block *b;
+	unsigned char *data;
+
+	if (w->bytes == ctx->lend[LEND_LARGE].bytes)
+		c = &ctx->lend[LEND_LARGE];
+	else if (w->bytes == ctx->lend[LEND_SMALL].bytes)
+		c = &ctx->lend[LEND_SMALL];
+	else
+		return;
+	c->asked = false;
+
+	/* Recalled and lent again before we noticed: we have it listed. */
+	data = shm_region_block(&ctx->region, w->unit, w->bytes);
+	if (!data || known(ctx, w->unit))
+		return;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return;		/* lent, not used: the daemon may recall it */
+	b->data = data;
+	b->unit = w->unit;
+	b->bytes = w->bytes;
+	list_append(c->free.next, &b->link);
+	c->held++;
+	learn(ctx, w->unit, true);
+}
+
+void lend_granted(struct snoo *ctx, const struct snoo_wire_block *b,
+		  uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		grant_one(ctx, &b[i]);
+}
+
+static void settle(struct snoo *ctx, struct lend_block *b)
+{
+	struct peer *p = &ctx->peers[b->peer];
+
+	if (b->streamed)
+		p->stream_out--;
+	else
+		p->eager_out -= b->bytes;
+}
+
+static void forget(struct snoo *ctx, struct lend_class *c,
+		   struct lend_block *b)
+{
+	learn(ctx, b->unit, false);
+	c->held--;
+	c->asked = false;
+	list_remove(&b->link);
+	free(b);
+}
+
+void lend_collect(struct snoo *ctx, enum lend_size size)
+{
+	struct lend_class *c = &ctx->lend[size];
+	struct list *next;
+
+	for (struct list *n = c->out.next; n != &c->out; n = next) {
+		struct lend_block *b = list_entry(n, struct lend_block, link);
+		uint64_t word =
+			shm_block_look(shm_region_desc(&ctx->region, b->unit));
+
+		next = n->next;
+		if (block_home(word) == ctx->slot &&
+		    block_state(word) == SNOO_ABI_BLOCK_BUSY)
+			continue;
+		settle(ctx, b);
+		if (block_home(word) == ctx->slot &&
+		    block_state(word) == SNOO_ABI_BLOCK_FREE) {
+			list_remove(&b->link);
+			list_insert(c->free.next, &b->link);
+		} else {
+			forget(ctx, c, b);
+		}
+	}
+}
+
+static struct lend_block *pop(struct snoo *ctx, struct lend_class *c)
+{
+	while (!list_empty(&c->free)) {
+		struct lend_block *b =
+			list_entry(c->free.next, struct lend_block, link);
+		struct snoo_abi_desc *d =
+			shm_region_desc(&ctx->region, b->unit);
+
+		if (shm_block_take(d, ctx->slot, &b->generation) == 0) {
+			list_remove(&b->link);
+			return b;
+		}
+		forget(ctx, c, b);
+	}
+	return NULL;
+}
+
+bool lend_allowed(struct snoo *ctx, uint64_t bytes)
+{
+	/* Relaxed: a limit that the daemon raises; late by a round at most. */
+	uint64_t allow = atomic_load_explicit(&ctx->me->allow,
+					      memory_order_relaxed);
+
+	if (allow == SNOO_ABI_UNLIMITED || ctx->session.lost)
+		return true;
+	return ctx->used < allow && bytes <= allow - ctx->used;
+}
+
+void lend_charge(struct snoo *ctx, uint64_t bytes)
+{
+	ctx->used += bytes;
+	/* Relaxed: a count for the scheduler, nothing hangs on its order. */
+	atomic_store_explicit(&ctx->me->used, ctx->used,
+			      memory_order_relaxed);
+}
+
+void lend_wants(struct snoo *ctx, uint64_t bytes, uint32_t peer)
+{
+	struct snoo_abi_rank *me = ctx->me;
+
+	if (bytes == 0) {
+		if (ctx->waiting_for_blocks)
+			atomic_store_explicit(&me->want, 0,
+					      memory_order_relaxed);
+		ctx->waiting_for_blocks = false;
+		return;
+	}
+	if (ctx->waiting_for_blocks)
+		return;
+	ctx->waiting_for_blocks = true;
+	shm_count(me, SHM_COUNT_block_waits, 1);
+	atomic_store_explicit(&me->want_since_ns, clock_ns(),
+			      memory_order_relaxed);
+	atomic_store_explicit(&me->want_peer, peer, memory_order_relaxed);
+	/* Release: who sees the bytes sees since when and for whom. */
+	atomic_store_explicit(&me->want, bytes, memory_order_release);
+}
+
+struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
+			     uint32_t bytes, struct peer *peer, bool streamed)
+{
+	struct lend_class *c = &ctx->lend[size];
+	struct lend_block *b = pop(ctx, c);
+
+	if (!b) {
+		lend_collect(ctx, size);
+		b = pop(ctx, c);
+	}
+	if (!b) {
+		if (!c->asked) {
+			uint32_t more = c->held ? c->held : 4;
+
+			c->asked = true;
+			session_need(ctx, 0, 0, size == LEND_SMALL ? more : 0,
+				     size == LEND_LARGE ? more : 0);
+		}
+		return NULL;
+	}
+
+	b->peer = peer->rank;
+	b->used = bytes;
+	b->streamed = streamed;
+	if (streamed)
+		peer->stream_out++;
+	else
+		peer->eager_out += b->bytes;
+	list_append(&c->out, &b->link);
+	lend_charge(ctx, bytes);
+	return b;
+}
+
+void lend_back(struct snoo *ctx, struct peer *peer)
+{
+	for (int i = 0; i < LEND_SIZES; i++) {
+		struct lend_class *c = &ctx->lend[i];
+
+		for (struct list *n = c->out.next; n != &c->out; n = n->next) {
+			struct lend_block *b =
+				list_entry(n, struct lend_block, link);
+
+			if (b->peer == peer->rank)
+				shm_block_give(shm_region_desc(&ctx->region,
+							       b->unit),
+					       ctx->slot, b->generation);
+		}
+		lend_collect(ctx, (enum lend_size)i);
+	}
+}

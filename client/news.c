@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * news.c - what the daemon says: rings, grants, deaths, its own return
+ *
+ * A rank that is gone has published all that it ever will before the daemon
+ * can say GONE.  So its channel is read to the end first, then its requests
+ * fail; when nothing of it is being read any more, ACK lets the daemon reuse
+ * its memory.
+ */
+
+#include "client/news.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+#include "client/arrive.h"
+#include "client/channel.h"
+#include "client/lend.h"
+#include "client/peer.h"
+#include "client/session.h"
+
+union news {
+	struct snoo_wire_head head;
+	struct snoo_wire_start start;
+	struct snoo_wire_rings rings;
+	struct snoo_wire_grant grant;
+	struct snoo_wire_gone gone;
+	struct snoo_wire_resumed resumed;
+	struct snoo_wire_error error;
+	unsigned char bytes[SNOO_WIRE_MAX];
+};
+
+static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
+{
+	struct peer *p;
+
+	if (m->rank >= ctx->capacity || m->rank == ctx->rank)
+		return;
+	p = &ctx->peers[m->rank];
+	if (m->gone > ctx->gone_seen)
+		ctx->gone_seen = m->gone;
+	if (p->state != PEER_LIVE || p->going != PEER_LIVE) {
+		/* Said again by a daemon that took over, or broken before. */
+		if (ctx->going == 0)
+			session_ack(ctx, ctx->gone_seen);
+		return;
+	}
+	p->going = m->state == SNOO_ABI_LEFT ? PEER_LEFT : PEER_DEAD;
+	ctx->going++;
+}
+
+bool news_gone(struct snoo *ctx)
+{
+	bool any = false;
+
+	if (ctx->going == 0)
+		return false;
+	for (uint32_t i = 0; i < ctx->capacity; i++) {
+		struct peer *p = &ctx->peers[i];
+
+		if (p->going == PEER_LIVE)
+			continue;
+		channel_open_rx(ctx, p);
+		while (p->rx_open && arrive_drain(ctx, p) > 0)
+			;
+		if (ctx->no_memory || peer_gone(ctx, p, p->going))
+			continue;
+		p->going = PEER_LIVE;
+		ctx->going--;
+		any = true;
+	}
+	if (ctx->going == 0)
+		session_ack(ctx, ctx->gone_seen);
+	return any;
+}
+
+static bool list_fits(uint32_t length, size_t fixed, uint32_t count,
+		      size_t each)
+{
+	return length >= fixed && count <= SNOO_WIRE_LIST &&
+	       length - fixed == count * each;
+}
+
+static void on_error(struct snoo *ctx, struct snoo_wire_error *m)
+{
+	m->text[sizeof(m->text) - 1] = '\0';
+	memcpy(ctx->session.text, m->text, sizeof(m->text));
+	session_lost(ctx, m->error > 0 ? -m->error : -ENOTCONN);
+}
+
+/* Return false: not a message of ours, or malformed. */
+static bool on_message(struct snoo *ctx, union news *m, uint32_t n)
+{
+	switch (m->head.type) {
+	case SNOO_WIRE_START:
+		if (n != sizeof(m->start))
+			return false;
+		ctx->started = true;
+		return true;
+	case SNOO_WIRE_RINGS:
+		if (n < sizeof(m->rings) ||
+		    !list_fits(n, sizeof(m->rings), m->rings.count,
+			       sizeof(m->rings.ring[0])))
+			return false;
+		channel_rings(ctx, m->rings.ring, m->rings.count);
+		return true;
+	case SNOO_WIRE_GRANT:
+		if (n < sizeof(m->grant) ||
+		    !list_fits(n, sizeof(m->grant), m->grant.count,
+			       sizeof(m->grant.block[0])))
+			return false;
+		lend_granted(ctx, m->grant.block, m->grant.count);
+		return true;
+	case SNOO_WIRE_GONE:
+		if (n != sizeof(m->gone))
+			return false;
+		on_gone(ctx, &m->gone);
+		return true;
+	case SNOO_WIRE_RESUMED:
+		if (n != sizeof(m->resumed))
+			return false;
+		shm_count(ctx->me, SHM_COUNT_reconnects, 1);
+		session_state(ctx, m->resumed.epoch);
+		return true;
+	case SNOO_WIRE_BYE:
+		session_lost(ctx, -ENOTCONN);
+		return true;
+	case SNOO_WIRE_ERROR:
+		if (n != sizeof(m->error))
+			return false;
+		on_error(ctx, &m->error);
+		return true;
+	default:
+		return false;
+	}
+}
+
+int news_read(struct snoo *ctx)
+{
+	alignas(8) union news m;
+	uint32_t seen;
+	int count = 0;
+	int n;
+
+	/* Acquire, and before reading: what comes later raises it again. */
+	seen = atomic_load_explicit(&ctx->me->news, memory_order_acquire);
+	while ((n = session_read(ctx, &m)) > 0) {
+		count++;
+		if (!on_message(ctx, &m, (uint32_t)n))
+			session_lost(ctx, -EPROTO);
+	}
+	ctx->news_seen = seen;
+	shm_count(ctx->me, SHM_COUNT_news, (uint64_t)count);
+	news_gone(ctx);
+	return count;
+}

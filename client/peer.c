@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* peer.c - a peer is gone or broken: what becomes of its requests */
+
+#include "client/peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/lend.h"
+#include "client/match.h"
+#include "client/recv.h"
+#include "client/send.h"
+#include "shm/cpu.h"
+
+void peer_init(struct peer *p, uint32_t rank)
+{
+	memset(p, 0, sizeof(*p));
+	p->rank = rank;
+	list_init(&p->busy);
+	list_init(&p->answers);
+	list_init(&p->envelopes);
+	list_init(&p->offered);
+	list_init(&p->streams);
+	list_init(&p->posted);
+	list_init(&p->incoming);
+	list_init(&p->arrivals);
+}
+
+/* Move what lies in the peer's blocks into memory of our own. */
+static int bring_home(struct snoo *ctx, struct peer *p)
+{
+	for (struct list *n = p->arrivals.next; n != &p->arrivals;
+	     n = n->next) {
+		struct arrival *a = list_entry(n, struct arrival, by_peer);
+		void *copy;
+
+		if (a->kind != ARRIVAL_BLOCK)
+			continue;
+		copy = malloc((size_t)a->length);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, shm_region_block(&ctx->region, a->unit,
+					      a->length), (size_t)a->length);
+		cpu_settle();
+		recv_give(ctx, p, a->unit, a->generation);
+		a->heap = copy;
+		a->kind = ARRIVAL_HEAP;
+	}
+	return 0;
+}
+
+static void drop_offers(struct snoo *ctx, struct peer *p)
+{
+	struct list *next;
+
+	for (struct list *n = p->arrivals.next; n != &p->arrivals; n = next) {
+		struct arrival *a = list_entry(n, struct arrival, by_peer);
+
+		next = n->next;
+		if (a->kind == ARRIVAL_OFFER)
+			arrival_free(ctx, a);
+	}
+}
+
+static void fail_list(struct snoo *ctx, struct list *head,
+		      struct token_table *tokens, int error)
+{
+	while (!list_empty(head)) {
+		struct snoo_request *req =
+			list_entry(head->next, struct snoo_request, link);
+
+		if (tokens && req->token != 0)
+			token_end(tokens, req->token);
+		request_done(ctx, req, error);
+	}
+}
+
+static void fail_posted(struct snoo *ctx, struct peer *p, int error)
+{
+	while (!list_empty(&p->posted)) {
+		struct snoo_request *req = list_entry(p->posted.next,
+						      struct snoo_request, link);
+
+		match_withdraw(ctx, req);
+		req->from = p->rank;
+		request_done(ctx, req, error);
+	}
+}
+
+static void fail_all(struct snoo *ctx, struct peer *p)
+{
+	int error = peer_error(p);
+
+	fail_list(ctx, &p->envelopes, NULL, error);
+	fail_list(ctx, &p->offered, &ctx->offers, error);
+	fail_list(ctx, &p->streams, &ctx->offers, error);
+	fail_list(ctx, &p->incoming, &ctx->accepts, error);
+	fail_posted(ctx, p, error);
+	drop_offers(ctx, p);
+	ctx->gone++;
+	lend_back(ctx, p);
+	lend_wants(ctx, 0, 0);
+}
+
+int peer_gone(struct snoo *ctx, struct peer *p, enum peer_state state)
+{
+	int ret;
+
+	if (p->state != PEER_LIVE)
+		return 0;
+	ret = bring_home(ctx, p);
+	if (ret)
+		return ret;
+	p->state = state;
+	shm_count(ctx->me, SHM_COUNT_peers_gone, 1);
+	if (state == PEER_DEAD) {
+		p->unreported = true;
+		ctx->unreported++;
+	}
+	fail_all(ctx, p);
+	channel_close(ctx, p);
+	peer_tell_wild(ctx);
+	return 0;
+}
+
+void peer_break(struct snoo *ctx, struct peer *p)
+{
+	if (p->state != PEER_LIVE)
+		return;
+	p->state = PEER_BROKEN;
+	shm_count(ctx->me, SHM_COUNT_protocol_errors, 1);
+	fail_all(ctx, p);
+	channel_close(ctx, p);
+	peer_tell_wild(ctx);
+}
+
+int peer_any_error(struct snoo *ctx, uint32_t *from)
+{
+	if (ctx->unreported > 0) {
+		for (uint32_t i = 0; i < ctx->capacity; i++) {
+			struct peer *p = &ctx->peers[i];
+
+			if (!p->unreported)
+				continue;
+			p->unreported = false;
+			ctx->unreported--;
+			*from = i;
+			return -EOWNERDEAD;
+		}
+	}
+	if (ctx->size > 1 && ctx->gone >= ctx->size - 1) {
+		*from = ctx->rank;
+		return -EPIPE;
+	}
+	return 0;
+}
+
+void peer_tell_wild(struct snoo *ctx)
+{
+	while (!list_empty(&ctx->wild)) {
+		struct snoo_request *req = list_entry(ctx->wild.next,
+						      struct snoo_request, link);
+		int error = peer_any_error(ctx, &req->from);
+
+		if (error == 0)
+			return;
+		match_withdraw(ctx, req);
+		request_done(ctx, req, error);
+	}
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* progress.h - one round of everything that is outstanding */
+#ifndef CLIENT_PROGRESS_H
+#define CLIENT_PROGRESS_H
+
+#include "client/engine.h"
+
+/**
+ * progress() - Look at everything once, push what can be pushed
+ *
+ * Never blocks.  Return: how much was done; 0: nothing
+ */
+int progress(struct snoo *ctx);
+
+#endif /* CLIENT_PROGRESS_H */

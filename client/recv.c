@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* recv.c - receives: from an arrival, or from a transfer that we accept */
+
+#include "client/recv.h"
+
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/match.h"
+#include "client/peer.h"
+#include "client/send.h"
+#include "shm/block.h"
+#include "shm/testpoint.h"
+
+static void found(struct snoo_request *req, uint32_t from, uint32_t tag,
+		  uint64_t length)
+{
+	req->from = from;
+	req->mark = tag;
+	req->message = length;
+}
+
+void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
+	       uint32_t tag, const void *data, uint64_t length)
+{
+	uint64_t n = length < req->len ? length : req->len;
+
+	if (n > 0)
+		memcpy(req->buf, data, (size_t)n);
+	found(req, from, tag, length);
+	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
+}
+
+void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
+	       uint32_t generation)
+{
+	SNOO_TESTPOINT("recv_copied");
+	shm_block_give(shm_region_desc(&ctx->region, unit), p->slot,
+		       generation);
+	SNOO_TESTPOINT("recv_given");
+	channel_wake(ctx, p);
+}
+
+void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, uint32_t unit, uint32_t generation,
+		uint64_t length)
+{
+	recv_copy(ctx, req, p->rank, tag,
+		  shm_region_block(&ctx->region, unit, length), length);
+	recv_give(ctx, p, unit, generation);
+}
+
+void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		 uint32_t tag, uint64_t token, uint64_t length)
+{
+	uint64_t words[4];
+	int ret;
+
+	found(req, p->rank, tag, length);
+	req->total = length < req->len ? length : req->len;
+	req->moved = 0;
+	req->their_token = token;
+	if (req->total == 0) {
+		words[0] = token;
+		words[1] = length == 0 ? SNOO_ABI_FETCHED : SNOO_ABI_TRUNCATED;
+		words[2] = 0;
+		words[3] = 0;
+		channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0),
+			       words);
+		request_done(ctx, req, length == 0 ? 0 : -EMSGSIZE);
+		return;
+	}
+
+	ret = token_new(&ctx->accepts, req, &req->token);
+	if (ret) {
+		request_done(ctx, req, ret);
+		return;
+	}
+	list_append(&p->incoming, &req->link);
+	req->counted = true;
+	ctx->moving++;
+	words[0] = token;
+	words[1] = req->token;
+	words[2] = req->total;
+	words[3] = SNOO_ABI_WAY_STREAM;
+	ret = channel_answer(ctx, p, line_word(SNOO_ABI_ACCEPT, 0, 0, 0, 0),
+			     words);
+	SNOO_TESTPOINT("recv_accepted");
+	if (ret) {
+		token_end(&ctx->accepts, req->token);
+		request_done(ctx, req, ret);
+	}
+}
+
+int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
+		const void *data, uint64_t offset, uint64_t length)
+{
+	struct snoo_request *req = token_find(&ctx->accepts, token);
+
+	/* We gave it up while this was on its way. */
+	if (!req)
+		return 0;
+	if (req->from != p->rank || offset != req->moved ||
+	    length > req->total - req->moved)
+		return -EPROTO;
+	memcpy(req->buf + req->moved, data, (size_t)length);
+	req->moved += length;
+	if (req->moved == req->total) {
+		token_end(&ctx->accepts, token);
+		request_done(ctx, req,
+			     req->message > req->len ? -EMSGSIZE : 0);
+	}
+	return 0;
+}
+
+static void take_arrival(struct snoo *ctx, struct snoo_request *req,
+			 struct arrival *a)
+{
+	struct peer *p = &ctx->peers[a->from];
+	struct snoo_request *self = a->self;
+
+	switch (a->kind) {
+	case ARRIVAL_LINE:
+		recv_copy(ctx, req, a->from, a->tag, a->data, a->length);
+		break;
+	case ARRIVAL_HEAP:
+		recv_copy(ctx, req, a->from, a->tag, a->heap, a->length);
+		break;
+	case ARRIVAL_BLOCK:
+		recv_block(ctx, req, p, a->tag, a->unit, a->generation,
+			   a->length);
+		break;
+	case ARRIVAL_SELF:
+		recv_copy(ctx, req, a->from, a->tag, self->buf, a->length);
+		self->self_copy = false;
+		request_done(ctx, self, 0);
+		break;
+	case ARRIVAL_OFFER:
+		recv_accept(ctx, req, p, a->tag, a->token, a->length);
+		break;
+	}
+	arrival_free(ctx, a);
+}
+
+int recv_start(struct snoo *ctx, struct snoo_request *req)
+{
+	struct arrival *a = match_arrival(ctx, req->peer, req->context,
+					  req->tag);
+	int ret;
+
+	req->seq = ++ctx->seq;
+	if (a) {
+		take_arrival(ctx, req, a);
+		return 0;
+	}
+	if (req->peer == ENGINE_ANY)
+		ret = peer_any_error(ctx, &req->from);
+	else
+		ret = peer_error(&ctx->peers[req->peer]);
+	if (ret)
+		return ret;
+	match_post(ctx, req);
+	return 0;
+}
+
+static struct arrival *find_offer(struct peer *p, uint64_t token)
+{
+	for (struct list *n = p->arrivals.next; n != &p->arrivals;
+	     n = n->next) {
+		struct arrival *a = list_entry(n, struct arrival, by_peer);
+
+		if (a->kind == ARRIVAL_OFFER && a->token == token)
+			return a;
+	}
+	return NULL;
+}
+
+/* The transfer's bytes will not come. */
+static void withdrawn(struct snoo *ctx, struct snoo_request *req)
+{
+	struct arrival *a;
+
+	token_end(&ctx->accepts, req->token);
+	if (req->moved > 0) {
+		request_done(ctx, req, -ECANCELED);
+		return;
+	}
+	/* Nothing was touched: it takes another message, or its old place. */
+	list_remove(&req->link);
+	req->counted = false;
+	ctx->moving--;
+	req->token = 0;
+	req->their_token = 0;
+	a = match_arrival(ctx, req->peer, req->context, req->tag);
+	if (a)
+		take_arrival(ctx, req, a);
+	else
+		match_post(ctx, req);
+}
+
+void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
+		    bool running)
+{
+	struct snoo_request *req;
+	struct arrival *a;
+
+	if (running) {
+		req = token_find(&ctx->accepts, token);
+		if (req && req->from == p->rank)
+			withdrawn(ctx, req);
+		return;
+	}
+	a = find_offer(p, token);
+	if (a) {
+		arrival_free(ctx, a);
+		return;
+	}
+	/* It crossed our ACCEPT. */
+	for (struct list *n = p->incoming.next; n != &p->incoming;
+	     n = n->next) {
+		req = list_entry(n, struct snoo_request, link);
+		if (req->their_token == token) {
+			withdrawn(ctx, req);
+			return;
+		}
+	}
+}
+
+void recv_cancel(struct snoo *ctx, struct snoo_request *req, int error)
+{
+	if (req->token != 0) {
+		uint64_t words[4] = { req->their_token, SNOO_ABI_REFUSED };
+
+		token_end(&ctx->accepts, req->token);
+		channel_answer(ctx, &ctx->peers[req->from],
+			       line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words);
+	} else {
+		match_withdraw(ctx, req);
+	}
+	request_done(ctx, req, error);
+}

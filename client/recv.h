@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* recv.h - receives: from an arrival, or from a transfer that we accept */
+#ifndef CLIENT_RECV_H
+#define CLIENT_RECV_H
+
+#include "client/engine.h"
+
+/**
+ * recv_start() - Take a message that is there already, or post the receive
+ * @req:	buf, len, peer, context, tag set
+ *
+ * Return: 0 (req->done tells whether it is complete), or a negative errno:
+ * nothing was posted
+ */
+int recv_start(struct snoo *ctx, struct snoo_request *req);
+
+/** recv_copy() - Complete @req, out of its list, with a message's bytes */
+void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
+	       uint32_t tag, const void *data, uint64_t length);
+
+/**
+ * recv_block() - Complete @req with a message in a block, and give it back
+ *
+ * The block was checked when its line came.
+ */
+void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, uint32_t unit, uint32_t generation,
+		uint64_t length);
+
+/** recv_give() - Give a block back to @p */
+void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
+	       uint32_t generation);
+
+/** recv_accept() - Ask for an offered message; completes @req on failure */
+void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		 uint32_t tag, uint64_t token, uint64_t length);
+
+/**
+ * recv_stream() - Payload of an accepted transfer
+ * @data:	NULL if the transfer is unknown: only the token is looked at
+ *
+ * Return: 0, or -EPROTO: out of order, or more than was accepted
+ */
+int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
+		const void *data, uint64_t offset, uint64_t length);
+
+/** recv_cancelled() - The sender gives an offer or a transfer up */
+void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
+		    bool running);
+
+/** recv_cancel() - Withdraw a receive; it is complete afterwards */
+void recv_cancel(struct snoo *ctx, struct snoo_request *req, int error);
+
+#endif /* CLIENT_RECV_H */

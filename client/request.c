@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* request.c - requests and arrivals: made, completed, kept for reuse */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/engine.h"
+
+struct snoo_request *request_new(struct snoo *ctx)
+{
+	struct snoo_request *req;
+
+	if (list_empty(&ctx->request_pool)) {
+		req = malloc(sizeof(*req));
+		if (!req)
+			return NULL;
+	} else {
+		req = list_entry(ctx->request_pool.next, struct snoo_request,
+				 link);
+		list_remove(&req->link);
+	}
+	request_init(req, REQUEST_SEND);
+	return req;
+}
+
+void request_free(struct snoo *ctx, struct snoo_request *req)
+{
+	list_append(&ctx->request_pool, &req->link);
+}
+
+void request_init(struct snoo_request *req, enum request_kind kind)
+{
+	memset(req, 0, sizeof(*req));
+	list_init(&req->link);
+	req->kind = kind;
+}
+
+void request_done(struct snoo *ctx, struct snoo_request *req, int error)
+{
+	list_remove(&req->link);
+	req->error = error;
+	req->done = true;
+	if (req->counted) {
+		req->counted = false;
+		ctx->moving--;
+	}
+	if (req->kind == REQUEST_RECV && (error == 0 || error == -EMSGSIZE)) {
+		shm_count(ctx->me, SHM_COUNT_received, 1);
+		shm_count(ctx->me, SHM_COUNT_received_bytes,
+			  req->message < req->len ? req->message : req->len);
+	}
+}
+
+struct arrival *arrival_new(struct snoo *ctx)
+{
+	struct arrival *a;
+
+	if (list_empty(&ctx->arrival_pool)) {
+		a = malloc(sizeof(*a));
+		if (!a)
+			return NULL;
+	} else {
+		a = list_entry(ctx->arrival_pool.next, struct arrival, all);
+		list_remove(&a->all);
+	}
+	list_init(&a->by_peer);
+	list_init(&a->all);
+	a->heap = NULL;
+	a->self = NULL;
+	return a;
+}
+
+void arrival_free(struct snoo *ctx, struct arrival *a)
+{
+	list_remove(&a->by_peer);
+	list_remove(&a->all);
+	free(a->heap);
+	a->heap = NULL;
+	list_append(&ctx->arrival_pool, &a->all);
+}
+
+void request_fini(struct snoo *ctx)
+{
+	while (!list_empty(&ctx->arrivals))
+		arrival_free(ctx, list_entry(ctx->arrivals.next,
+					     struct arrival, all));
+	while (!list_empty(&ctx->arrival_pool)) {
+		struct arrival *a = list_entry(ctx->arrival_pool.next,
+					       struct arrival, all);
+
+		list_remove(&a->all);
+		free(a);
+	}
+	while (!list_empty(&ctx->request_pool)) {
+		struct snoo_request *req = list_entry(ctx->request_pool.next,
+						      struct snoo_request, link);
+
+		list_remove(&req->link);
+		free(req);
+	}
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send.c - envelopes, offers and streams
+ *
+ * Which way a message goes
+ * ========================
+ *
+ *   up to 56 bytes       DATA    the payload is in the line
+ *   up to eager_bytes    BLOCK   in a small block, if one is free and the
+ *                                receiver has not left too many unread
+ *   all else             OFFER   the receiver accepts when it has a buffer;
+ *                                then blocks stream, filled on this core
+ *                                while the other one empties them
+ *
+ * A stream that finds no block while some of its own are on their way waits
+ * for them.  If none is (all lie unread at somebody else, or the pool is too
+ * small to have any) it goes on in PIECE lines: the ring is the floor.
+ */
+
+#include "client/send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/lend.h"
+#include "client/match.h"
+#include "client/recv.h"
+#include "shm/testpoint.h"
+
+#define SEND_PIECES	32	/* PIECE lines in one go */
+
+int peer_error(const struct peer *p)
+{
+	switch (p->state) {
+	case PEER_LIVE:
+		return 0;
+	case PEER_LEFT:
+		return -EPIPE;
+	case PEER_DEAD:
+		return -EOWNERDEAD;
+	case PEER_BROKEN:
+		break;
+	}
+	return -EPROTO;
+}
+
+static void push_line(struct snoo *ctx, struct peer *p,
+		      struct snoo_request *req)
+{
+	unsigned int n = (unsigned int)req->len;
+
+	if (n > 0)
+		memcpy(shm_tx_words(&p->tx), req->buf, n);
+	SNOO_TESTPOINT("send_filled");
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, n, req->context,
+					 req->tag));
+	SNOO_TESTPOINT("send_published");
+	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, n);
+	request_done(ctx, req, 0);
+}
+
+/* Bytes of blocks that one peer may leave unread: half of our grant. */
+static bool eager_credit(const struct lend_class *c, const struct peer *p)
+{
+	uint64_t limit = (uint64_t)c->held * c->bytes / 2;
+
+	if (limit < c->bytes)
+		limit = c->bytes;
+	return p->eager_out + c->bytes <= limit;
+}
+
+static bool push_block(struct snoo *ctx, struct peer *p,
+		       struct snoo_request *req)
+{
+	struct lend_class *c = &ctx->lend[LEND_SMALL];
+	struct lend_block *b;
+	uint64_t *words;
+
+	if (req->len > ctx->eager_bytes || req->len > c->bytes ||
+	    !lend_allowed(ctx, req->len))
+		return false;
+	if (!eager_credit(c, p)) {
+		lend_collect(ctx, LEND_SMALL);
+		if (!eager_credit(c, p))
+			return false;
+	}
+	b = lend_take(ctx, LEND_SMALL, (uint32_t)req->len, p, false);
+	if (!b)
+		return false;
+	memcpy(b->data, req->buf, (size_t)req->len);
+	words = shm_tx_words(&p->tx);
+	words[0] = line_match(req->context, req->tag);
+	words[1] = line_pair(b->unit, b->generation);
+	words[2] = req->len;
+	words[3] = 0;
+	SNOO_TESTPOINT("send_block_filled");
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_BLOCK, 0, 0, req->context,
+					 req->tag));
+	SNOO_TESTPOINT("send_block_published");
+	shm_count(ctx->me, SHM_COUNT_sent_block, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	request_done(ctx, req, 0);
+	return true;
+}
+
+static int push_offer(struct snoo *ctx, struct peer *p,
+		      struct snoo_request *req)
+{
+	uint64_t *words;
+	int ret = token_new(&ctx->offers, req, &req->token);
+
+	if (ret)
+		return ret;
+	words = shm_tx_words(&p->tx);
+	words[0] = line_match(req->context, req->tag);
+	words[1] = req->token;
+	words[2] = req->len;
+	words[3] = SNOO_ABI_WAY_STREAM;
+	words[4] = 0;
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_OFFER, 0, 0, req->context,
+					 req->tag));
+	SNOO_TESTPOINT("send_offered");
+	list_remove(&req->link);
+	list_append(&p->offered, &req->link);
+	return 0;
+}
+
+/* Publish the envelope; the caller has seen that there is room. */
+static int push_envelope(struct snoo *ctx, struct peer *p,
+			 struct snoo_request *req)
+{
+	if (req->len <= SNOO_ABI_INLINE_MAX) {
+		push_line(ctx, p, req);
+		return 0;
+	}
+	if (push_block(ctx, p, req))
+		return 0;
+	return push_offer(ctx, p, req);
+}
+
+static int send_self(struct snoo *ctx, struct snoo_request *req,
+		     bool blocking)
+{
+	struct snoo_request *to = match_posted(ctx, ctx->rank, req->context,
+					       req->tag);
+	struct arrival *a;
+
+	shm_count(ctx->me, SHM_COUNT_sent_self, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	if (to) {
+		recv_copy(ctx, to, ctx->rank, req->tag, req->buf, req->len);
+		request_done(ctx, req, 0);
+		return 0;
+	}
+	if (blocking && req->len > ctx->eager_bytes)
+		return -EDEADLK;
+
+	a = arrival_new(ctx);
+	if (!a)
+		return -ENOMEM;
+	a->from = ctx->rank;
+	a->tag = req->tag;
+	a->context = req->context;
+	a->length = req->len;
+	if (req->len > ctx->eager_bytes) {
+		a->kind = ARRIVAL_SELF;
+		a->self = req;
+		req->self_copy = true;
+		match_keep(ctx, a);
+		return 0;
+	}
+	a->kind = ARRIVAL_HEAP;
+	if (req->len > 0) {
+		a->heap = malloc((size_t)req->len);
+		if (!a->heap) {
+			arrival_free(ctx, a);
+			return -ENOMEM;
+		}
+		memcpy(a->heap, req->buf, (size_t)req->len);
+	}
+	match_keep(ctx, a);
+	request_done(ctx, req, 0);
+	return 0;
+}
+
+int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking)
+{
+	struct peer *p = &ctx->peers[req->peer];
+	int ret = peer_error(p);
+
+	if (ret)
+		return ret;
+	if (ctx->session.lost && ctx->session.lost_error == -ENODEV)
+		return -ENODEV;
+	if (req->peer == ctx->rank)
+		return send_self(ctx, req, blocking);
+
+	if (list_empty(&p->envelopes) && channel_room(ctx, p)) {
+		ret = push_envelope(ctx, p, req);
+		if (ret)
+			return ret;
+		channel_wake(ctx, p);
+		if (req->done)
+			return 0;
+	} else {
+		list_append(&p->envelopes, &req->link);
+		channel_busy(ctx, p);
+	}
+	req->counted = true;
+	ctx->moving++;
+	return 0;
+}
+
+static bool pump_envelopes(struct snoo *ctx, struct peer *p)
+{
+	bool moved = false;
+
+	while (!list_empty(&p->envelopes)) {
+		struct snoo_request *req = list_entry(p->envelopes.next,
+						      struct snoo_request, link);
+		int ret;
+
+		if (!channel_room(ctx, p))
+			break;
+		ret = push_envelope(ctx, p, req);
+		if (ret)
+			request_done(ctx, req, ret);
+		moved = true;
+	}
+	return moved;
+}
+
+static bool stream_blocks(struct snoo *ctx, struct peer *p,
+			  struct snoo_request *req)
+{
+	uint64_t left = req->total - req->moved;
+	enum lend_size size = left > 2 * (uint64_t)ctx->lend[LEND_SMALL].bytes ?
+				      LEND_LARGE : LEND_SMALL;
+	enum lend_size other = size == LEND_LARGE ? LEND_SMALL : LEND_LARGE;
+	uint32_t n = ctx->lend[size].bytes;
+	struct lend_block *b;
+	uint64_t *words;
+
+	if (n > left)
+		n = (uint32_t)left;
+	b = lend_take(ctx, size, n, p, true);
+	if (!b) {
+		n = ctx->lend[other].bytes < left ? ctx->lend[other].bytes :
+						    (uint32_t)left;
+		b = lend_take(ctx, other, n, p, true);
+		if (!b)
+			return false;
+	}
+	memcpy(b->data, req->buf + req->moved, n);
+	words = shm_tx_words(&p->tx);
+	words[0] = req->their_token;
+	words[1] = line_pair(b->unit, b->generation);
+	words[2] = n;
+	words[3] = req->moved;
+	SNOO_TESTPOINT("stream_filled");
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_BLOCK, SNOO_ABI_STREAM, 0, 0,
+					 0));
+	SNOO_TESTPOINT("stream_published");
+	req->moved += n;
+	return true;
+}
+
+static bool stream_pieces(struct snoo *ctx, struct peer *p,
+			  struct snoo_request *req)
+{
+	bool any = false;
+
+	for (int i = 0; i < SEND_PIECES && req->moved < req->total; i++) {
+		uint64_t left = req->total - req->moved;
+		unsigned int n = left < SNOO_ABI_PIECE_MAX ?
+				 (unsigned int)left : SNOO_ABI_PIECE_MAX;
+		uint64_t *words;
+
+		if (shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
+			break;
+		words = shm_tx_words(&p->tx);
+		words[0] = req->their_token;
+		memcpy(&words[1], req->buf + req->moved, n);
+		shm_tx_publish(&p->tx, line_word(SNOO_ABI_PIECE,
+						 SNOO_ABI_STREAM, n, 0, 0));
+		req->moved += n;
+		lend_charge(ctx, n);
+		shm_count(ctx->me, SHM_COUNT_pieces, 1);
+		any = true;
+	}
+	return any;
+}
+
+/* One step of a stream; true if it moved. */
+static bool stream_step(struct snoo *ctx, struct peer *p,
+			struct snoo_request *req)
+{
+	uint64_t left = req->total - req->moved;
+	uint64_t step = ctx->lend[LEND_LARGE].bytes;
+	bool moved;
+
+	if (shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
+		return false;
+	if (!lend_allowed(ctx, left < step ? left : step)) {
+		lend_wants(ctx, left, p->rank);
+		return false;
+	}
+	moved = stream_blocks(ctx, p, req);
+	if (!moved && p->stream_out == 0)
+		moved = stream_pieces(ctx, p, req);
+	if (!moved)
+		lend_wants(ctx, left, p->rank);
+	return moved;
+}
+
+static bool pump_streams(struct snoo *ctx, struct peer *p)
+{
+	struct list *next;
+	bool moved = false;
+
+	for (struct list *n = p->streams.next; n != &p->streams; n = next) {
+		struct snoo_request *req =
+			list_entry(n, struct snoo_request, link);
+
+		next = n->next;
+		while (req->moved < req->total && stream_step(ctx, p, req)) {
+			moved = true;
+			channel_wake(ctx, p);
+		}
+		if (req->moved < req->total)
+			break;
+		lend_wants(ctx, 0, 0);
+		token_end(&ctx->offers, req->token);
+		shm_count(ctx->me, SHM_COUNT_sent_streamed, 1);
+		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->total);
+		request_done(ctx, req, 0);
+		moved = true;
+	}
+	return moved;
+}
+
+bool send_pump(struct snoo *ctx, struct peer *p)
+{
+	bool moved = false;
+
+	if (!channel_answers(ctx, p))
+		return false;
+	if (pump_envelopes(ctx, p)) {
+		channel_wake(ctx, p);
+		moved = true;
+	}
+	if (!list_empty(&p->streams))
+		moved |= pump_streams(ctx, p);
+	if (list_empty(&p->answers) && list_empty(&p->envelopes) &&
+	    list_empty(&p->streams))
+		list_remove(&p->busy);
+	return moved;
+}
+
+int send_accepted(struct snoo *ctx, struct peer *p, const uint64_t words[7])
+{
+	struct snoo_request *req = token_find(&ctx->offers, words[0]);
+
+	/* Cancelled while the answer was on its way. */
+	if (!req)
+		return 0;
+	if (req->peer != p->rank || req->their_token != 0 ||
+	    words[2] > req->len || words[3] != SNOO_ABI_WAY_STREAM ||
+	    words[1] == 0)
+		return -EPROTO;
+	req->their_token = words[1];
+	req->total = words[2];
+	req->moved = 0;
+	list_remove(&req->link);
+	list_append(&p->streams, &req->link);
+	channel_busy(ctx, p);
+	return 0;
+}
+
+void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
+		uint64_t status)
+{
+	struct snoo_request *req = token_find(&ctx->offers, token);
+
+	if (!req || req->peer != p->rank)
+		return;
+	token_end(&ctx->offers, token);
+	request_done(ctx, req, status == SNOO_ABI_FETCHED ||
+			       status == SNOO_ABI_TRUNCATED ? 0 : -ECANCELED);
+}
+
+void send_cancel(struct snoo *ctx, struct snoo_request *req, int error)
+{
+	struct peer *p = &ctx->peers[req->peer];
+
+	if (req->self_copy) {
+		struct arrival *a = NULL;
+
+		for (struct list *n = p->arrivals.next; n != &p->arrivals;
+		     n = n->next) {
+			a = list_entry(n, struct arrival, by_peer);
+			if (a->self == req)
+				break;
+		}
+		if (a && a->self == req)
+			arrival_free(ctx, a);
+	} else if (req->token != 0) {
+		bool running = req->their_token != 0;
+		uint64_t words[4] = {
+			running ? req->their_token : req->token,
+			SNOO_ABI_CANCELLED,
+		};
+
+		token_end(&ctx->offers, req->token);
+		channel_answer(ctx, p,
+			       line_word(SNOO_ABI_CANCEL,
+					 running ? SNOO_ABI_STREAM : 0, 0, 0,
+					 0), words);
+	}
+	request_done(ctx, req, error);
+}

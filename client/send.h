@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send.h - envelopes, offers and streams
+ *
+ * A message goes out as one envelope: DATA in a line, BLOCK with its payload
+ * in one block, or OFFER.  Publishing an envelope never waits for a block,
+ * and none is published while an older one waits: that is MPI's order.
+ */
+#ifndef CLIENT_SEND_H
+#define CLIENT_SEND_H
+
+#include "client/engine.h"
+
+/** peer_error() - Why nothing can be sent to @p; 0 if it can */
+int peer_error(const struct peer *p);
+
+/**
+ * send_start() - Publish a send's envelope, or queue it
+ * @req:	buf, len, peer, context, tag set
+ * @blocking:	The caller will wait for it
+ *
+ * Return: 0 (req->done tells whether it is complete), or a negative errno:
+ * nothing was started
+ */
+int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking);
+
+/** send_pump() - Push what waits for @p; true if anything moved */
+bool send_pump(struct snoo *ctx, struct peer *p);
+
+/**
+ * send_accepted() - ACCEPT came: stream
+ *
+ * Return: 0, or -EPROTO: no such offer, or an impossible length
+ */
+int send_accepted(struct snoo *ctx, struct peer *p, const uint64_t words[7]);
+
+/** send_ended() - DONE came: the receiver ends the offer */
+void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
+		uint64_t status);
+
+/** send_cancel() - Give a send up; it is complete afterwards */
+void send_cancel(struct snoo *ctx, struct snoo_request *req, int error);
+
+#endif /* CLIENT_SEND_H */

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - spin, yield, arm, look again, sleep
+ *
+ * Theory of operation
+ * ===================
+ *
+ * With the core to ourselves we spin well beyond what an idle wake-up costs
+ * (15-18 us were seen), then sleep.  When other ranks are pinned to the same
+ * core a spin only keeps them from running: we yield, as long as yields pay.
+ * A yield that took more than a few microseconds and brought nothing went to
+ * somebody who computes; after two of those we sleep at once, and remember it
+ * for a while.
+ *
+ * Going to sleep is edge SLEEP (shm/wake.c): say in the wait word that we
+ * sleep, look at everything once more, sleep on the bell.  Every sleep ends
+ * after a second to look again; what is found then without a bell having rung
+ * counts as missed_bells, and must never happen.
+ */
+
+#include "client/wait.h"
+
+#include <sched.h>
+
+#include "client/channel.h"
+#include "client/news.h"
+#include "client/progress.h"
+#include "client/session.h"
+#include "shm/cpu.h"
+
+#define WAIT_ROUNDS	64u			/* rounds between clock reads */
+#define WAIT_LOOK_NS	UINT64_C(1000000000)	/* sleep at most */
+#define WAIT_LATE_NS	UINT64_C(200000000)	/* a bell may be this late */
+#define WAIT_PAYS_NS	UINT64_C(5000)		/* a longer yield went far */
+#define WAIT_DOZE_NS	UINT64_C(50000000)	/* yields did not pay: for how
+						 * long we do not try */
+#define WAIT_BELLS	(SNOO_ABI_BELL_DATA | SNOO_ABI_BELL_NEWS)
+
+void wait_begin(struct idle *idle)
+{
+	*idle = (struct idle){ 0 };
+}
+
+/* The one source that can end our wait, or any. */
+static uint32_t wanted(const struct snoo *ctx)
+{
+	if (ctx->posted != 1 || ctx->moving != 0 || !list_empty(&ctx->wild) ||
+	    !list_empty(&ctx->busy) || ctx->going != 0)
+		return SNOO_ABI_ANY;
+	for (uint32_t i = 0; i < ctx->nrx; i++) {
+		if (!list_empty(&ctx->rx[i]->posted))
+			return ctx->rx[i]->rank;
+	}
+	return SNOO_ABI_ANY;
+}
+
+static void disarm(struct snoo *ctx)
+{
+	shm_wake_arm(ctx->me, ctx->rest, SNOO_ABI_ANY);
+	hal_arm(ctx->hal, 0);
+	hal_take(ctx->hal);
+	ctx->rescan = true;
+}
+
+/* After a second without a bell: was one missed, is the daemon still there? */
+static void look_again(struct snoo *ctx)
+{
+	int work = progress(ctx);
+
+	/* The writer may be between publishing and ringing: let it ring. */
+	if (work > 0 && hal_wait(ctx->hal, WAIT_LATE_NS) == -ETIMEDOUT)
+		shm_count(ctx->me, SHM_COUNT_missed_bells, 1);
+	news_read(ctx);
+}
+
+static void doze(struct snoo *ctx, uint64_t left_ns)
+{
+	uint64_t ns = left_ns < WAIT_LOOK_NS ? left_ns : WAIT_LOOK_NS;
+	int ret;
+
+	for (uint32_t i = 0; i < ctx->nrx; i++)
+		channel_tell(ctx, ctx->rx[i]);
+	hal_take(ctx->hal);
+	hal_arm(ctx->hal, WAIT_BELLS);
+	/* SLEEP: arm, then look at everything once more. */
+	shm_wake_arm(ctx->me, SNOO_ABI_ASLEEP_FUTEX, wanted(ctx));
+	ctx->rescan = true;
+	if (progress(ctx) > 0) {
+		disarm(ctx);
+		return;
+	}
+	shm_count(ctx->me, SHM_COUNT_sleeps, 1);
+	ret = hal_wait(ctx->hal, (int64_t)ns);
+	if (ret == -ETIMEDOUT && ns == WAIT_LOOK_NS) {
+		ctx->rescan = true;
+		look_again(ctx);
+	}
+	disarm(ctx);
+}
+
+static void show_call(struct snoo *ctx, enum snoo_abi_call call, uint64_t now)
+{
+	/* Relaxed: for status. */
+	atomic_store_explicit(&ctx->me->call_since_ns, now,
+			      memory_order_relaxed);
+	atomic_store_explicit(&ctx->me->call, (uint32_t)call,
+			      memory_order_relaxed);
+}
+
+static void give_way(struct snoo *ctx, struct idle *idle, uint64_t now)
+{
+	uint64_t after;
+
+	shm_count(ctx->me, SHM_COUNT_yields, 1);
+	sched_yield();
+	after = clock_ns();
+	if (after - now <= WAIT_PAYS_NS || progress(ctx) > 0)
+		return;
+	if (++idle->unpaid >= 2)
+		ctx->doze_until_ns = after + WAIT_DOZE_NS;
+}
+
+static int wait_a_little(struct snoo *ctx, struct idle *idle,
+			 enum snoo_abi_call call)
+{
+	uint64_t now, left = WAIT_LOOK_NS;
+	bool shared;
+
+	/* Relaxed: a hint from the daemon. */
+	shared = atomic_load_explicit(&ctx->me->sharers,
+				      memory_order_relaxed) > 1;
+	if (++idle->rounds % WAIT_ROUNDS != 0 && !shared) {
+		cpu_pause();
+		return 0;
+	}
+	now = clock_ns();
+	if (idle->start_ns == 0) {
+		idle->start_ns = now;
+		if (ctx->timeout_ns)
+			idle->deadline_ns = now + ctx->timeout_ns;
+		show_call(ctx, call, now);
+	}
+	if (idle->deadline_ns) {
+		if (now >= idle->deadline_ns)
+			return -ETIMEDOUT;
+		left = idle->deadline_ns - now;
+	}
+	if (now - idle->start_ns >= ctx->spin_ns ||
+	    (shared && now < ctx->doze_until_ns)) {
+		doze(ctx, left);
+		return 0;
+	}
+	if (shared)
+		give_way(ctx, idle, now);
+	else
+		cpu_pause();
+	return 0;
+}
+
+int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call)
+{
+	if (progress(ctx) > 0) {
+		/* The time limit is for the call, not for each message. */
+		idle->rounds = 0;
+		idle->unpaid = 0;
+		if (idle->start_ns != 0 && idle->deadline_ns == 0)
+			idle->start_ns = clock_ns();
+		return 0;
+	}
+	if (ctx->no_memory)
+		return -ENOMEM;
+	if (ctx->session.lost && ctx->session.lost_error == -ENODEV)
+		return -ENODEV;
+	return wait_a_little(ctx, idle, call);
+}
+
+void wait_end(struct snoo *ctx, struct idle *idle)
+{
+	if (idle->start_ns == 0)
+		return;
+	atomic_store_explicit(&ctx->me->call, SNOO_ABI_CALL_NONE,
+			      memory_order_relaxed);
+}
+
+int wait_request(struct snoo *ctx, const struct snoo_request *req,
+		 enum snoo_abi_call call)
+{
+	struct idle idle;
+	int ret = 0;
+
+	wait_begin(&idle);
+	while (!req->done && ret == 0)
+		ret = wait_step(ctx, &idle, call);
+	wait_end(ctx, &idle);
+	return req->done ? 0 : ret;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_hostile.c - a peer that writes what no library would
+ *
+ * Rank 0 forges lines; rank 1 must answer -EPROTO for that peer alone, while
+ * ranks 2 and 3, the bystanders, go on and verify every byte.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/channel.h"
+#include "client/progress.h"
+#include "shm/block.h"
+#include "tests/lib/world.h"
+
+static struct world world;
+
+static int setup(void **state)
+{
+	struct world_params p = world_usual;
+
+	p.ranks = 4;
+	world_open(&world, &p);
+	*state = &world;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_close(*state);
+	return 0;
+}
+
+static void bystanders(struct world *w, uint32_t seed)
+{
+	static const size_t sizes[] = { 4, 3000, 200000 };
+	static unsigned char out[200000], in[200000];
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct snoo_request *s;
+		struct snoo_request *r;
+		int done = 0;
+
+		world_pattern(out, sizes[i], seed + i);
+		assert_int_equal(snoo_isend(w->ctx[2], out, sizes[i], 3, 1,
+					    &s), 0);
+		assert_int_equal(snoo_irecv(w->ctx[3], in, sizes[i], 2, 1, &r),
+				 0);
+		while (!done) {
+			assert_int_equal(snoo_test(w->ctx[3], &r, &done, NULL),
+					 0);
+			world_turn(w, 1);
+		}
+		assert_int_equal(snoo_wait(w->ctx[2], &s, NULL), 0);
+		assert_true(world_matches(in, sizes[i], seed + i));
+	}
+}
+
+/* The channel from 0 to 1, open at both ends. */
+static struct shm_tx *open_channel(struct world *w)
+{
+	int x = 1;
+
+	assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 1), 0);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 1, NULL), 0);
+	return &w->ctx[0]->peers[1].tx;
+}
+
+static void forge(struct world *w, uint64_t word0, const uint64_t words[7])
+{
+	struct shm_tx *tx = open_channel(w);
+
+	memcpy(shm_tx_words(tx), words, 7 * sizeof(words[0]));
+	shm_tx_publish(tx, word0);
+}
+
+static void expect_broken(struct world *w)
+{
+	struct snoo_request *r;
+	char c;
+
+	assert_int_equal(snoo_irecv(w->ctx[1], &c, 1, 0, 5, &r), 0);
+	bystanders(w, 10);
+	assert_int_equal(snoo_wait(w->ctx[1], &r, NULL), -EPROTO);
+	assert_int_equal(snoo_send(w->ctx[1], &c, 1, 0, 1), -EPROTO);
+	assert_int_equal(snoo_recv(w->ctx[1], &c, 1, 0, 1, NULL), -EPROTO);
+	assert_int_equal(shm_counter(w->ctx[1]->me,
+				     SHM_COUNT_protocol_errors), 1);
+	bystanders(w, 20);
+}
+
+static void test_reserved_types(void **state)
+{
+	uint64_t words[7] = { 0 };
+
+	forge(*state, 0xb, words);
+	expect_broken(*state);
+}
+
+static void test_type_none_with_a_fresh_lap(void **state)
+{
+	uint64_t words[7] = { 0 };
+
+	forge(*state, 0, words);
+	expect_broken(*state);
+}
+
+static void test_inline_length_beyond_the_line(void **state)
+{
+	uint64_t words[7] = { 0 };
+
+	forge(*state, line_word(SNOO_ABI_DATA, 0, 57, 0, 5), words);
+	expect_broken(*state);
+}
+
+static void check_block(struct world *w, uint32_t unit, uint32_t generation,
+			uint64_t length)
+{
+	uint64_t words[7] = { 5, line_pair(unit, generation), length, 0 };
+
+	forge(w, line_word(SNOO_ABI_BLOCK, 0, 0, 0, 5), words);
+	expect_broken(w);
+}
+
+static void test_block_outside_the_arena(void **state)
+{
+	check_block(*state, UINT32_MAX, 1, 100);
+}
+
+static void test_block_of_somebody_else(void **state)
+{
+	struct world *w = *state;
+
+	check_block(w, world_blocks(w, 2, 1, 16384), 1, 100);
+}
+
+static void test_block_longer_than_the_pool(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_blocks(w, 0, 1, 16384), generation;
+
+	assert_int_equal(shm_block_take(shm_region_desc(&w->region, unit), 0,
+					&generation), 0);
+	check_block(w, unit, generation, UINT64_MAX - 4096);
+}
+
+static void test_stale_generation(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_blocks(w, 0, 1, 16384), generation;
+
+	assert_int_equal(shm_block_take(shm_region_desc(&w->region, unit), 0,
+					&generation), 0);
+	check_block(w, unit, generation - 1, 100);
+}
+
+static void test_accept_of_more_than_was_offered(void **state)
+{
+	struct world *w = *state;
+	static unsigned char out[100000];
+	uint64_t words[7] = { 0, 77, 100001, SNOO_ABI_WAY_STREAM };
+	struct snoo_request *s;
+
+	assert_int_equal(snoo_isend(w->ctx[1], out, sizeof(out), 0, 5, &s),
+			 0);
+	words[0] = s->token;
+	forge(w, line_word(SNOO_ABI_ACCEPT, 0, 0, 0, 0), words);
+	expect_broken(w);
+	assert_int_equal(snoo_wait(w->ctx[1], &s, NULL), -EPROTO);
+}
+
+static void test_invented_tokens_change_nothing(void **state)
+{
+	struct world *w = *state;
+	uint64_t words[7] = { line_pair(3, 99), 1, 1, SNOO_ABI_WAY_STREAM };
+	int x = 9;
+
+	forge(w, line_word(SNOO_ABI_ACCEPT, 0, 0, 0, 0), words);
+	forge(w, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words);
+	forge(w, line_word(SNOO_ABI_CANCEL, 0, 0, 0, 0), words);
+	forge(w, line_word(SNOO_ABI_CANCEL, SNOO_ABI_STREAM, 0, 0, 0), words);
+	forge(w, line_word(SNOO_ABI_PIECE, SNOO_ABI_STREAM, 48, 0, 0), words);
+	bystanders(w, 5);
+	assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 2), 0);
+	x = 0;
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 2, NULL), 0);
+	assert_int_equal(x, 9);
+}
+
+static void test_more_bytes_than_accepted(void **state)
+{
+	struct world *w = *state;
+	static unsigned char out[100000], in[100000];
+	struct snoo_request *s, *r;
+	uint64_t words[7] = { 0 };
+
+	assert_int_equal(snoo_irecv(w->ctx[1], in, 50, 0, 5, &r), 0);
+	assert_int_equal(snoo_isend(w->ctx[0], out, sizeof(out), 1, 5, &s),
+			 0);
+	progress(w->ctx[1]);
+	words[0] = r->token;
+	forge(w, line_word(SNOO_ABI_PIECE, SNOO_ABI_STREAM, 48, 0, 0), words);
+	forge(w, line_word(SNOO_ABI_PIECE, SNOO_ABI_STREAM, 48, 0, 0), words);
+	progress(w->ctx[1]);
+	assert_int_equal(snoo_wait(w->ctx[1], &r, NULL), -EPROTO);
+	bystanders(w, 1);
+	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
+}
+
+static void test_ring_moved_out_of_the_pool(void **state)
+{
+	uint64_t words[7] = { SNOO_ABI_MOVED, UINT64_C(1) << 60 };
+
+	forge(*state, line_word(SNOO_ABI_CONTROL, 0, 0, 0, 0), words);
+	expect_broken(*state);
+}
+
+static void test_impossible_credit(void **state)
+{
+	struct world *w = *state;
+	struct shm_tx *tx = open_channel(w);
+	int x = 1, ret = 0;
+
+	atomic_store(&tx->abi->consumed, 1000000);
+	snoo_set_timeout(w->ctx[0], 50000000);
+	for (int i = 0; i < 200 && ret == 0; i++)
+		ret = snoo_send(w->ctx[0], &x, 4, 1, 1);
+	assert_int_equal(ret, -EPROTO);
+	bystanders(w, 1);
+}
+
+static void test_directory_points_nowhere(void **state)
+{
+	struct world *w = *state;
+	int found;
+
+	shm_job_announce(&w->ctx[1]->job, 1, 0, 4096);
+	shm_wake_flag(w->ctx[1]->me->newcomers, 0);
+	assert_int_equal(snoo_iprobe(w->ctx[1], SNOO_ANY_SOURCE, 1, &found,
+				     NULL), 0);
+	assert_int_equal(found, 0);
+	assert_false(w->ctx[1]->peers[0].rx_open);
+	bystanders(w, 1);
+}
+
+static void test_all_bits_of_all_bitmaps(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t i = 0; i < SNOO_ABI_JOB_RANKS; i++) {
+		shm_wake_flag(w->ctx[3]->me->newcomers, i);
+		shm_wake_flag(w->ctx[3]->me->summary, i);
+	}
+	bystanders(w, 1);
+}
+
+static void test_members_in_impossible_slots(void **state)
+{
+	struct world *w = *state;
+	int x = 1;
+
+	atomic_store(&w->job.member[0].slot, UINT32_MAX);
+	snoo_set_timeout(w->ctx[1], 3000000);
+	assert_int_equal(snoo_send(w->ctx[1], &x, 4, 0, 1), -ETIMEDOUT);
+	bystanders(w, 1);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_reserved_types),
+		T(test_type_none_with_a_fresh_lap),
+		T(test_inline_length_beyond_the_line),
+		T(test_block_outside_the_arena),
+		T(test_block_of_somebody_else),
+		T(test_block_longer_than_the_pool),
+		T(test_stale_generation),
+		T(test_accept_of_more_than_was_offered),
+		T(test_invented_tokens_change_nothing),
+		T(test_more_bytes_than_accepted),
+		T(test_ring_moved_out_of_the_pool),
+		T(test_impossible_credit),
+		T(test_directory_points_nowhere),
+		T(test_all_bits_of_all_bitmaps),
+		T(test_members_in_impossible_slots),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
