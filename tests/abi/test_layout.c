@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_layout.c - prints every offset and size that two processes agree on
+ *
+ * One line a thing: kind, name, numbers.  tests/abi/N.txt is what this
+ * printed when major version N was fixed; layout.sh compares.
+ */
+#include <stdio.h>
+
+#include <snoo/abi.h>
+#include <snoo/wire.h>
+
+#include "hal/regs.h"
+#include "shm/counters.h"
+
+#define FIELD(type, field) \
+	printf("field %-24s %-16s at %5zu size %5zu\n", #type, #field, \
+	       offsetof(struct type, field), \
+	       sizeof(((struct type *)0)->field))
+#define SIZE(type) \
+	printf("struct %-40s size %5zu align %4zu\n", #type, \
+	       sizeof(struct type), _Alignof(struct type))
+#define VALUE(name) \
+	printf("value %-40s %#18llx\n", #name, (unsigned long long)(name))
+
+static void pool(void)
+{
+	SIZE(snoo_abi_pool);
+	FIELD(snoo_abi_pool, magic);
+	FIELD(snoo_abi_pool, major);
+	FIELD(snoo_abi_pool, minor);
+	FIELD(snoo_abi_pool, size);
+	FIELD(snoo_abi_pool, reserved0);
+	FIELD(snoo_abi_pool, hints_off);
+	FIELD(snoo_abi_pool, regs_off);
+	FIELD(snoo_abi_pool, ranks_off);
+	FIELD(snoo_abi_pool, descs_off);
+	FIELD(snoo_abi_pool, arena_off);
+	FIELD(snoo_abi_pool, arena_units);
+	FIELD(snoo_abi_pool, nranks);
+	FIELD(snoo_abi_pool, epoch);
+	FIELD(snoo_abi_pool, state);
+}
+
+static void rank(void)
+{
+	SIZE(snoo_abi_rank);
+	FIELD(snoo_abi_rank, state);
+	FIELD(snoo_abi_rank, rank);
+	FIELD(snoo_abi_rank, job);
+	FIELD(snoo_abi_rank, instance);
+	FIELD(snoo_abi_rank, news);
+	FIELD(snoo_abi_rank, sharers);
+	FIELD(snoo_abi_rank, allow);
+	FIELD(snoo_abi_rank, core);
+	FIELD(snoo_abi_rank, reserved0);
+	FIELD(snoo_abi_rank, wait);
+	FIELD(snoo_abi_rank, used);
+	FIELD(snoo_abi_rank, want);
+	FIELD(snoo_abi_rank, want_since_ns);
+	FIELD(snoo_abi_rank, want_peer);
+	FIELD(snoo_abi_rank, call);
+	FIELD(snoo_abi_rank, call_since_ns);
+	FIELD(snoo_abi_rank, summary);
+	FIELD(snoo_abi_rank, newcomers);
+	FIELD(snoo_abi_rank, counters);
+}
+
+static void arena(void)
+{
+	SIZE(snoo_abi_desc);
+	FIELD(snoo_abi_desc, word);
+	FIELD(snoo_abi_desc, reserved);
+	SIZE(snoo_abi_job);
+	FIELD(snoo_abi_job, job);
+	FIELD(snoo_abi_job, capacity);
+	FIELD(snoo_abi_job, stride);
+	FIELD(snoo_abi_job, size);
+	FIELD(snoo_abi_job, joined);
+	SIZE(snoo_abi_member);
+	FIELD(snoo_abi_member, slot);
+	FIELD(snoo_abi_member, state);
+	SIZE(snoo_abi_ring);
+	FIELD(snoo_abi_ring, nlines);
+	FIELD(snoo_abi_ring, home);
+	FIELD(snoo_abi_ring, published);
+	FIELD(snoo_abi_ring, reserved0);
+	FIELD(snoo_abi_ring, consumed);
+}
+
+static void registers(void)
+{
+	SIZE(hal_block);
+	FIELD(hal_block, status);
+	FIELD(hal_block, enable);
+	FIELD(hal_block, set);
+	FIELD(hal_block, clear);
+	FIELD(hal_block, reserved0);
+	FIELD(hal_block, mail);
+	FIELD(hal_block, reserved1);
+}
+
+static void abi_values(void)
+{
+	VALUE(SNOO_ABI_MAGIC);
+	VALUE(SNOO_ABI_MAJOR);
+	VALUE(SNOO_ABI_MINOR);
+	VALUE(SNOO_ABI_LINE);
+	VALUE(SNOO_ABI_PAIR);
+	VALUE(SNOO_ABI_UNIT);
+	VALUE(SNOO_ABI_HEAD_OFFSET);
+	VALUE(SNOO_ABI_SIZE_MAX);
+	VALUE(SNOO_ABI_JOB_RANKS);
+	VALUE(SNOO_ABI_REGS_STRIDE);
+	VALUE(SNOO_ABI_TYPE_BITS);
+	VALUE(SNOO_ABI_LAP_SHIFT);
+	VALUE(SNOO_ABI_LAP_MASK);
+	VALUE(SNOO_ABI_FLAG_SHIFT);
+	VALUE(SNOO_ABI_FLAG_MASK);
+	VALUE(SNOO_ABI_INLINE_SHIFT);
+	VALUE(SNOO_ABI_INLINE_MASK);
+	VALUE(SNOO_ABI_CONTEXT_SHIFT);
+	VALUE(SNOO_ABI_CONTEXT_MASK);
+	VALUE(SNOO_ABI_TAG_SHIFT);
+	VALUE(SNOO_ABI_INLINE_MAX);
+	VALUE(SNOO_ABI_WIDE_MAX);
+	VALUE(SNOO_ABI_PIECE_MAX);
+	VALUE(SNOO_ABI_NONE);
+	VALUE(SNOO_ABI_DATA);
+	VALUE(SNOO_ABI_BLOCK);
+	VALUE(SNOO_ABI_OFFER);
+	VALUE(SNOO_ABI_ACCEPT);
+	VALUE(SNOO_ABI_DONE);
+	VALUE(SNOO_ABI_CREDIT);
+	VALUE(SNOO_ABI_CONTROL);
+	VALUE(SNOO_ABI_LOAN);
+	VALUE(SNOO_ABI_CANCEL);
+	VALUE(SNOO_ABI_PIECE);
+	VALUE(SNOO_ABI_LEAVE);
+	VALUE(SNOO_ABI_WIDE);
+	VALUE(SNOO_ABI_SYNC);
+	VALUE(SNOO_ABI_AFTER);
+	VALUE(SNOO_ABI_STREAM);
+	VALUE(SNOO_ABI_MOVED);
+	VALUE(SNOO_ABI_WAY_STREAM);
+	VALUE(SNOO_ABI_WAY_CMA);
+	VALUE(SNOO_ABI_WAY_POOL);
+	VALUE(SNOO_ABI_FETCHED);
+	VALUE(SNOO_ABI_TRUNCATED);
+	VALUE(SNOO_ABI_REFUSED);
+	VALUE(SNOO_ABI_CANCELLED);
+	VALUE(SNOO_ABI_POOL_NEW);
+	VALUE(SNOO_ABI_POOL_LIVE);
+	VALUE(SNOO_ABI_POOL_LOST);
+	VALUE(SNOO_ABI_UNLIMITED);
+	VALUE(SNOO_ABI_ANY);
+	VALUE(SNOO_ABI_WAIT_SHIFT);
+	VALUE(SNOO_ABI_POLLING);
+	VALUE(SNOO_ABI_SUMMARY);
+	VALUE(SNOO_ABI_ASLEEP_FUTEX);
+	VALUE(SNOO_ABI_ASLEEP_EVENTFD);
+	VALUE(SNOO_ABI_BELL_DATA);
+	VALUE(SNOO_ABI_BELL_NEWS);
+	VALUE(SNOO_ABI_CALL_NONE);
+	VALUE(SNOO_ABI_CALL_SEND);
+	VALUE(SNOO_ABI_CALL_RECV);
+	VALUE(SNOO_ABI_CALL_WAIT);
+	VALUE(SNOO_ABI_CALL_PROBE);
+	VALUE(SNOO_ABI_CALL_BARRIER);
+	VALUE(SNOO_ABI_CALL_INIT);
+	VALUE(SNOO_ABI_CALL_FINALIZE);
+	VALUE(SNOO_ABI_DESC_HOME_SHIFT);
+	VALUE(SNOO_ABI_DESC_HOME_MASK);
+	VALUE(SNOO_ABI_DESC_GEN_SHIFT);
+	VALUE(SNOO_ABI_BLOCK_NONE);
+	VALUE(SNOO_ABI_BLOCK_FREE);
+	VALUE(SNOO_ABI_BLOCK_BUSY);
+	VALUE(SNOO_ABI_VACANT);
+	VALUE(SNOO_ABI_JOINED);
+	VALUE(SNOO_ABI_LEFT);
+	VALUE(SNOO_ABI_DEAD);
+	VALUE(SNOO_ABI_RING_ANSWERS);
+	VALUE(SNOO_ABI_RING_MIN);
+	VALUE(SNOO_ABI_RING_MAX);
+}
+
+static void counters(void)
+{
+	for (int i = 0; i < SHM_COUNTERS; i++)
+		printf("counter %2d %s %s\n", i, shm_counter_info[i].name,
+		       shm_counter_info[i].unit);
+}
+
+static void wire_up(void)
+{
+	SIZE(snoo_wire_head);
+	FIELD(snoo_wire_head, type);
+	FIELD(snoo_wire_head, length);
+	SIZE(snoo_wire_hello);
+	FIELD(snoo_wire_hello, head);
+	FIELD(snoo_wire_hello, magic);
+	FIELD(snoo_wire_hello, major);
+	FIELD(snoo_wire_hello, minor);
+	FIELD(snoo_wire_hello, launch);
+	FIELD(snoo_wire_hello, rank);
+	FIELD(snoo_wire_hello, size);
+	FIELD(snoo_wire_hello, core);
+	FIELD(snoo_wire_hello, pid);
+	FIELD(snoo_wire_hello, name);
+	FIELD(snoo_wire_hello, mask);
+	FIELD(snoo_wire_hello, reserved);
+	SIZE(snoo_wire_pinned);
+	FIELD(snoo_wire_pinned, head);
+	FIELD(snoo_wire_pinned, core);
+	FIELD(snoo_wire_pinned, error);
+	SIZE(snoo_wire_need);
+	FIELD(snoo_wire_need, head);
+	FIELD(snoo_wire_need, rings);
+	FIELD(snoo_wire_need, large_rings);
+	FIELD(snoo_wire_need, small_blocks);
+	FIELD(snoo_wire_need, large_blocks);
+	SIZE(snoo_wire_ack);
+	FIELD(snoo_wire_ack, head);
+	FIELD(snoo_wire_ack, gone);
+	FIELD(snoo_wire_ack, reserved);
+	SIZE(snoo_wire_state);
+	FIELD(snoo_wire_state, head);
+	FIELD(snoo_wire_state, epoch);
+	FIELD(snoo_wire_state, gone);
+	FIELD(snoo_wire_state, seen_gone);
+	FIELD(snoo_wire_state, spare_rings);
+	FIELD(snoo_wire_state, need);
+	SIZE(snoo_wire_plain);
+	FIELD(snoo_wire_plain, head);
+}
+
+static void wire_down(void)
+{
+	SIZE(snoo_wire_welcome);
+	FIELD(snoo_wire_welcome, head);
+	FIELD(snoo_wire_welcome, major);
+	FIELD(snoo_wire_welcome, minor);
+	FIELD(snoo_wire_welcome, rank);
+	FIELD(snoo_wire_welcome, size);
+	FIELD(snoo_wire_welcome, capacity);
+	FIELD(snoo_wire_welcome, slot);
+	FIELD(snoo_wire_welcome, instance);
+	FIELD(snoo_wire_welcome, job);
+	FIELD(snoo_wire_welcome, open_job);
+	FIELD(snoo_wire_welcome, pool_bytes);
+	FIELD(snoo_wire_welcome, job_off);
+	FIELD(snoo_wire_welcome, core);
+	FIELD(snoo_wire_welcome, node);
+	FIELD(snoo_wire_welcome, epoch);
+	FIELD(snoo_wire_welcome, gone_epoch);
+	FIELD(snoo_wire_welcome, eager_bytes);
+	FIELD(snoo_wire_welcome, small_bytes);
+	FIELD(snoo_wire_welcome, large_bytes);
+	FIELD(snoo_wire_welcome, spin_ns);
+	FIELD(snoo_wire_welcome, cores);
+	FIELD(snoo_wire_welcome, reserved);
+	SIZE(snoo_wire_start);
+	FIELD(snoo_wire_start, head);
+	FIELD(snoo_wire_start, size);
+	FIELD(snoo_wire_start, reserved);
+	SIZE(snoo_wire_rings);
+	FIELD(snoo_wire_rings, head);
+	FIELD(snoo_wire_rings, count);
+	FIELD(snoo_wire_rings, reserved);
+	SIZE(snoo_wire_ring);
+	FIELD(snoo_wire_ring, offset);
+	FIELD(snoo_wire_ring, bytes);
+	FIELD(snoo_wire_ring, nlines);
+	SIZE(snoo_wire_grant);
+	FIELD(snoo_wire_grant, head);
+	FIELD(snoo_wire_grant, count);
+	FIELD(snoo_wire_grant, reserved);
+	SIZE(snoo_wire_block);
+	FIELD(snoo_wire_block, unit);
+	FIELD(snoo_wire_block, bytes);
+	SIZE(snoo_wire_gone);
+	FIELD(snoo_wire_gone, head);
+	FIELD(snoo_wire_gone, rank);
+	FIELD(snoo_wire_gone, state);
+	FIELD(snoo_wire_gone, gone);
+	FIELD(snoo_wire_gone, slot);
+	SIZE(snoo_wire_resumed);
+	FIELD(snoo_wire_resumed, head);
+	FIELD(snoo_wire_resumed, epoch);
+	FIELD(snoo_wire_resumed, reserved);
+	SIZE(snoo_wire_error);
+	FIELD(snoo_wire_error, head);
+	FIELD(snoo_wire_error, error);
+	FIELD(snoo_wire_error, reserved);
+	FIELD(snoo_wire_error, text);
+}
+
+static void wire_values(void)
+{
+	VALUE(SNOO_WIRE_MAGIC);
+	VALUE(SNOO_WIRE_MAJOR);
+	VALUE(SNOO_WIRE_MINOR);
+	VALUE(SNOO_WIRE_MAX);
+	VALUE(SNOO_WIRE_NAME);
+	VALUE(SNOO_WIRE_CPUS);
+	VALUE(SNOO_WIRE_TEXT);
+	VALUE(SNOO_WIRE_LIST);
+	VALUE(SNOO_WIRE_HELLO);
+	VALUE(SNOO_WIRE_PINNED);
+	VALUE(SNOO_WIRE_NEED);
+	VALUE(SNOO_WIRE_ACK);
+	VALUE(SNOO_WIRE_STATE);
+	VALUE(SNOO_WIRE_LEAVE);
+	VALUE(SNOO_WIRE_WELCOME);
+	VALUE(SNOO_WIRE_START);
+	VALUE(SNOO_WIRE_RINGS);
+	VALUE(SNOO_WIRE_GRANT);
+	VALUE(SNOO_WIRE_GONE);
+	VALUE(SNOO_WIRE_RESUMED);
+	VALUE(SNOO_WIRE_BYE);
+	VALUE(SNOO_WIRE_ERROR);
+}
+
+int main(void)
+{
+	abi_values();
+	pool();
+	rank();
+	arena();
+	registers();
+	counters();
+	wire_values();
+	wire_up();
+	wire_down();
+	return ferror(stdout) != 0;
+}
