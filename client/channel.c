@@ -250,7 +250,7 @@ bool channel_answers(struct snoo *ctx, struct peer *p)
 
 		if (!answer_now(ctx, p, a->word0, a->words))
 			break;
-		list_remove(&a->link);
+		list_take(&p->answers);
 		free(a);
 		sent = true;
 	}
@@ -333,13 +333,8 @@ static void forget_rx(struct snoo *ctx, struct peer *p)
 
 static void drop_answers(struct peer *p)
 {
-	while (!list_empty(&p->answers)) {
-		struct answer *a =
-			list_entry(p->answers.next, struct answer, link);
-
-		list_remove(&a->link);
-		free(a);
-	}
+	while (!list_empty(&p->answers))
+		free(list_entry(list_take(&p->answers), struct answer, link));
 }
 
 void channel_close(struct snoo *ctx, struct peer *p)
@@ -360,13 +355,9 @@ void channel_drop(struct snoo *ctx)
 {
 	for (uint32_t i = 0; i < ctx->capacity; i++)
 		drop_answers(&ctx->peers[i]);
-	while (!list_empty(&ctx->retired)) {
-		struct retired *r =
-			list_entry(ctx->retired.next, struct retired, link);
-
-		list_remove(&r->link);
-		free(r);
-	}
+	while (!list_empty(&ctx->retired))
+		free(list_entry(list_take(&ctx->retired), struct retired,
+				link));
 }
 
 void channel_leave(struct snoo *ctx, struct peer *p)

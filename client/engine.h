@@ -13,6 +13,7 @@
  *   peer.c            a peer is gone or broken: what becomes of its requests
  *   send.c recv.c     requests: envelopes, offers, streams
  *   match.c           posted receives against arrivals
+ *   member.c          may a peer still be sent to, or be waited for?
  *   channel.c         one peer: ring pair, answers, when to ring the bell
  *   lend.c            our grant of blocks
  *   session.c         the socket to the daemon, the mapped pool

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "client/lend.h"
+#include "client/member.h"
 #include "client/news.h"
-#include "client/peer.h"
 
 static int fail(struct session_text *why, int error, const char *what)
 {
@@ -230,7 +230,7 @@ static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	if (!ctx->peers || !ctx->rx)
 		return fail(why, -ENOMEM, "table of ranks");
 	for (uint32_t i = 0; i < w->capacity; i++)
-		peer_init(&ctx->peers[i], i);
+		member_init(&ctx->peers[i], i);
 	ret = lend_init(ctx, w->small_bytes, w->large_bytes);
 	if (ret)
 		return fail(why, ret, "table of blocks");
@@ -309,7 +309,7 @@ int session_open(struct snoo *ctx, const struct session_join *join,
 		 struct session_text *why)
 {
 	uint64_t deadline_ns = 0;
-	struct snoo_wire_welcome w;
+	struct snoo_wire_welcome w = { 0 };
 	int pool = -1;
 	int ret;
 

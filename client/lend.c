@@ -27,13 +27,8 @@ int lend_init(struct snoo *ctx, uint32_t small_bytes, uint32_t large_bytes)
 
 static void drop_list(struct list *head)
 {
-	while (!list_empty(head)) {
-		struct lend_block *b =
-			list_entry(head->next, struct lend_block, link);
-
-		list_remove(&b->link);
-		free(b);
-	}
+	while (!list_empty(head))
+		free(list_entry(list_take(head), struct lend_block, link));
 }
 
 void lend_fini(struct snoo *ctx)

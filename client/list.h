@@ -47,4 +47,15 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* The first member, out of the list; the list must not be empty. */
+static inline struct list *list_take(struct list *head)
+{
+	struct list *node = head->next;
+
+	head->next = node->next;
+	node->next->prev = head;
+	list_init(node);
+	return node;
+}
+
 #endif /* CLIENT_LIST_H */

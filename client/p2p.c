@@ -5,7 +5,7 @@
 #include "client/coll.h"
 #include "client/fast.h"
 #include "client/match.h"
-#include "client/peer.h"
+#include "client/member.h"
 #include "client/progress.h"
 #include "client/recv.h"
 #include "client/send.h"
@@ -371,8 +371,8 @@ static bool look(struct snoo *ctx, int src, int tag,
 static int hopeless(struct snoo *ctx, int src, struct snoo_status *status)
 {
 	uint32_t from = (uint32_t)src;
-	int ret = src == SNOO_ANY_SOURCE ? peer_any_error(ctx, &from) :
-					   peer_error(&ctx->peers[src]);
+	int ret = src == SNOO_ANY_SOURCE ? member_any_error(ctx, &from) :
+					   member_error(&ctx->peers[src]);
 
 	if (ret && status)
 		*status = (struct snoo_status){ .source = (int)from,

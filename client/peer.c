@@ -9,23 +9,10 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/match.h"
+#include "client/member.h"
 #include "client/recv.h"
 #include "client/send.h"
 #include "shm/cpu.h"
-
-void peer_init(struct peer *p, uint32_t rank)
-{
-	memset(p, 0, sizeof(*p));
-	p->rank = rank;
-	list_init(&p->busy);
-	list_init(&p->answers);
-	list_init(&p->envelopes);
-	list_init(&p->offered);
-	list_init(&p->streams);
-	list_init(&p->posted);
-	list_init(&p->incoming);
-	list_init(&p->arrivals);
-}
 
 /* Move what lies in the peer's blocks into memory of our own. */
 static int bring_home(struct snoo *ctx, struct peer *p)
@@ -90,7 +77,7 @@ static void fail_posted(struct snoo *ctx, struct peer *p, int error)
 
 static void fail_all(struct snoo *ctx, struct peer *p)
 {
-	int error = peer_error(p);
+	int error = member_error(p);
 
 	fail_list(ctx, &p->envelopes, NULL, error);
 	fail_list(ctx, &p->offered, &ctx->offers, error);
@@ -135,33 +122,12 @@ void peer_break(struct snoo *ctx, struct peer *p)
 	peer_tell_wild(ctx);
 }
 
-int peer_any_error(struct snoo *ctx, uint32_t *from)
-{
-	if (ctx->unreported > 0) {
-		for (uint32_t i = 0; i < ctx->capacity; i++) {
-			struct peer *p = &ctx->peers[i];
-
-			if (!p->unreported)
-				continue;
-			p->unreported = false;
-			ctx->unreported--;
-			*from = i;
-			return -EOWNERDEAD;
-		}
-	}
-	if (ctx->size > 1 && ctx->gone >= ctx->size - 1) {
-		*from = ctx->rank;
-		return -EPIPE;
-	}
-	return 0;
-}
-
 void peer_tell_wild(struct snoo *ctx)
 {
 	while (!list_empty(&ctx->wild)) {
 		struct snoo_request *req = list_entry(ctx->wild.next,
 						      struct snoo_request, link);
-		int error = peer_any_error(ctx, &req->from);
+		int error = member_any_error(ctx, &req->from);
 
 		if (error == 0)
 			return;

@@ -5,9 +5,6 @@
 
 #include "client/engine.h"
 
-/** peer_init() - One of ctx->peers */
-void peer_init(struct peer *p, uint32_t rank);
-
 /**
  * peer_gone() - Its channel is drained: nothing more will come
  * @state:	PEER_LEFT or PEER_DEAD
@@ -21,16 +18,6 @@ int peer_gone(struct snoo *ctx, struct peer *p, enum peer_state state);
 
 /** peer_break() - It broke the protocol: we read nothing more of it */
 void peer_break(struct snoo *ctx, struct peer *p);
-
-/**
- * peer_any_error() - Why a receive from any source cannot wait
- * @from:	The rank that it is about
- *
- * Each death is told once.
- *
- * Return: 0; -EOWNERDEAD; -EPIPE: all others are gone
- */
-int peer_any_error(struct snoo *ctx, uint32_t *from);
 
 /** peer_tell_wild() - Tell waiting receives from any source of a death */
 void peer_tell_wild(struct snoo *ctx);

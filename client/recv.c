@@ -7,8 +7,7 @@
 
 #include "client/channel.h"
 #include "client/match.h"
-#include "client/peer.h"
-#include "client/send.h"
+#include "client/member.h"
 #include "shm/block.h"
 #include "shm/testpoint.h"
 
@@ -154,9 +153,9 @@ int recv_start(struct snoo *ctx, struct snoo_request *req)
 		return 0;
 	}
 	if (req->peer == ENGINE_ANY)
-		ret = peer_any_error(ctx, &req->from);
+		ret = member_any_error(ctx, &req->from);
 	else
-		ret = peer_error(&ctx->peers[req->peer]);
+		ret = member_error(&ctx->peers[req->peer]);
 	if (ret)
 		return ret;
 	match_post(ctx, req);

@@ -15,9 +15,8 @@ struct snoo_request *request_new(struct snoo *ctx)
 		if (!req)
 			return NULL;
 	} else {
-		req = list_entry(ctx->request_pool.next, struct snoo_request,
-				 link);
-		list_remove(&req->link);
+		req = list_entry(list_take(&ctx->request_pool),
+				 struct snoo_request, link);
 	}
 	request_init(req, REQUEST_SEND);
 	return req;
@@ -60,8 +59,8 @@ struct arrival *arrival_new(struct snoo *ctx)
 		if (!a)
 			return NULL;
 	} else {
-		a = list_entry(ctx->arrival_pool.next, struct arrival, all);
-		list_remove(&a->all);
+		a = list_entry(list_take(&ctx->arrival_pool), struct arrival,
+			       all);
 	}
 	list_init(&a->by_peer);
 	list_init(&a->all);
@@ -84,18 +83,10 @@ void request_fini(struct snoo *ctx)
 	while (!list_empty(&ctx->arrivals))
 		arrival_free(ctx, list_entry(ctx->arrivals.next,
 					     struct arrival, all));
-	while (!list_empty(&ctx->arrival_pool)) {
-		struct arrival *a = list_entry(ctx->arrival_pool.next,
-					       struct arrival, all);
-
-		list_remove(&a->all);
-		free(a);
-	}
-	while (!list_empty(&ctx->request_pool)) {
-		struct snoo_request *req = list_entry(ctx->request_pool.next,
-						      struct snoo_request, link);
-
-		list_remove(&req->link);
-		free(req);
-	}
+	while (!list_empty(&ctx->arrival_pool))
+		free(list_entry(list_take(&ctx->arrival_pool), struct arrival,
+				all));
+	while (!list_empty(&ctx->request_pool))
+		free(list_entry(list_take(&ctx->request_pool),
+				struct snoo_request, link));
 }

@@ -25,25 +25,11 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/match.h"
+#include "client/member.h"
 #include "client/recv.h"
 #include "shm/testpoint.h"
 
 #define SEND_PIECES	32	/* PIECE lines in one go */
-
-int peer_error(const struct peer *p)
-{
-	switch (p->state) {
-	case PEER_LIVE:
-		return 0;
-	case PEER_LEFT:
-		return -EPIPE;
-	case PEER_DEAD:
-		return -EOWNERDEAD;
-	case PEER_BROKEN:
-		break;
-	}
-	return -EPROTO;
-}
 
 static void push_line(struct snoo *ctx, struct peer *p,
 		      struct snoo_request *req)
@@ -188,7 +174,7 @@ static int send_self(struct snoo *ctx, struct snoo_request *req,
 int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking)
 {
 	struct peer *p = &ctx->peers[req->peer];
-	int ret = peer_error(p);
+	int ret = member_error(p);
 
 	if (ret)
 		return ret;

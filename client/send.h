@@ -11,9 +11,6 @@
 
 #include "client/engine.h"
 
-/** peer_error() - Why nothing can be sent to @p; 0 if it can */
-int peer_error(const struct peer *p);
-
 /**
  * send_start() - Publish a send's envelope, or queue it
  * @req:	buf, len, peer, context, tag set
