@@ -18,11 +18,14 @@
 static const struct {
 	const char *rank;
 	const char *size;
+	const char *start[2];	/* what tells one start from another */
 } starters[] = {
-	{ "SNOO_RANK", "SNOO_SIZE" },
-	{ "PMI_RANK", "PMI_SIZE" },
-	{ "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE" },
-	{ "SLURM_PROCID", "SLURM_NTASKS" },
+	{ "SNOO_RANK", "SNOO_SIZE", { NULL, NULL } },
+	{ "PMI_RANK", "PMI_SIZE", { NULL, NULL } },
+	{ "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
+	  { "PMIX_NAMESPACE", NULL } },
+	{ "SLURM_PROCID", "SLURM_NTASKS",
+	  { "SLURM_JOB_ID", "SLURM_STEP_ID" } },
 };
 
 static int number(const char *name, long long min, long long max,
@@ -44,6 +47,25 @@ static int number(const char *name, long long min, long long max,
 	}
 	*out = value;
 	return 1;
+}
+
+/* FNV-1a over the variables that are set; 0: none is. */
+static uint64_t start_of(const char *const names[2])
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	bool any = false;
+
+	for (int i = 0; i < 2; i++) {
+		const char *text = names[i] ? getenv(names[i]) : NULL;
+
+		if (!text || !*text)
+			continue;
+		any = true;
+		for (; *text; text++)
+			hash = (hash ^ (unsigned char)*text) *
+			       UINT64_C(0x100000001b3);
+	}
+	return any ? hash | 1 : 0;
 }
 
 static int rank_and_size(struct session_join *join, struct session_text *why)
@@ -70,6 +92,8 @@ static int rank_and_size(struct session_join *join, struct session_text *why)
 			join->rank = (int32_t)rank;
 		if (join->size == 0)
 			join->size = (uint32_t)size;
+		if (join->launch == 0)
+			join->launch = start_of(starters[i].start);
 		return 0;
 	}
 	return 0;
@@ -197,10 +221,10 @@ int env_join(struct session_join *join, const char *name,
 	join->launch = o->launch;
 	join->timeout_ns = o->timeout_ns;
 
-	ret = rank_and_size(join, why);
+	ret = launch_of(join, why);
 	if (ret)
 		return ret;
-	ret = launch_of(join, why);
+	ret = rank_and_size(join, why);
 	if (ret)
 		return ret;
 	ret = number("SNOO_CORE", -2, SNOO_WIRE_CPUS - 1, &core, why);
