@@ -86,6 +86,38 @@ void SNOO_MPI_Comm_rank(int *rank)
 		*rank = snoo_rank(world);
 }
 
+static int known(MPI_Datatype datatype)
+{
+	switch (datatype) {
+	case MPI_CHAR:
+	case MPI_SIGNED_CHAR:
+	case MPI_UNSIGNED_CHAR:
+	case MPI_BYTE:
+	case MPI_SHORT:
+	case MPI_UNSIGNED_SHORT:
+	case MPI_INT:
+	case MPI_UNSIGNED:
+	case MPI_LONG:
+	case MPI_UNSIGNED_LONG:
+	case MPI_LONG_LONG:
+	case MPI_UNSIGNED_LONG_LONG:
+	case MPI_FLOAT:
+	case MPI_DOUBLE:
+	case MPI_LONG_DOUBLE:
+	case MPI_INT8_T:
+	case MPI_INT16_T:
+	case MPI_INT32_T:
+	case MPI_INT64_T:
+	case MPI_UINT8_T:
+	case MPI_UINT16_T:
+	case MPI_UINT32_T:
+	case MPI_UINT64_T:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 /* Bytes of the message, or -1: told the handler what is wrong. */
 static long long bytes_of(const char *call, const void *message, int count,
 			  MPI_Datatype datatype, MPI_Comm comm)
@@ -96,8 +128,7 @@ static long long bytes_of(const char *call, const void *message, int count,
 		snprintf(text, sizeof(text),
 			 "communicator %#x: only MPI_COMM_WORLD exists",
 			 (unsigned int)comm);
-	} else if ((datatype & ~0xffff) != 0x44540000 ||
-		   (datatype & 0xff) == 0 || (datatype >> 8 & 0xff) == 0) {
+	} else if (!known(datatype)) {
 		snprintf(text, sizeof(text), "unknown datatype %#x",
 			 (unsigned int)datatype);
 	} else if (count < 0) {
