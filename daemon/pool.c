@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool.c - a memfd becomes a pool: ask, bind, populate, seal, format
+ *
+ * Theory of operation
+ * ===================
+ *
+ * All memory is taken at once, so that no peer's first touch can fail later.
+ * In order: is there enough (pool_room.h); memfd; size; mapping; each NUMA
+ * node's part is bound while it is untouched; populated; sealed; formatted.
+ * Without enough huge pages, `auto` starts again with ordinary ones.
+ *
+ * The first 2 MiB hold nothing (abi.h): of an ordinary pool they stay
+ * unpopulated and cost nothing.
+ */
+
+#include "daemon/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "daemon/pool_room.h"
+
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB		(21u << 26)
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23
+#endif
+
+#define SEALS		(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define MIB		(UINT64_C(1) << 20)
+/* Zones begin at multiples of this and are no smaller than eight of it. */
+#define ZONE_ALIGN	512u		/* units: one huge page */
+#define ZONE_MIN	(8 * ZONE_ALIGN)
+
+static int fail(int error, char *why, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(int error, char *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, POOL_TEXT, fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+uint64_t pool_page_bytes(const struct pool *p)
+{
+	return p->huge ? POOL_HUGE_BYTES : (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t pool_offset(const struct pool *p, uint32_t unit)
+{
+	return p->region.arena_off + (uint64_t)unit * SNOO_ABI_UNIT;
+}
+
+int64_t pool_unit(const struct pool *p, uint64_t offset)
+{
+	uint64_t at;
+
+	if (offset < p->region.arena_off)
+		return -EINVAL;
+	at = offset - p->region.arena_off;
+	if (at % SNOO_ABI_UNIT != 0 ||
+	    at / SNOO_ABI_UNIT >= p->region.arena_units)
+		return -EINVAL;
+	return (int64_t)(at / SNOO_ABI_UNIT);
+}
+
+/* ---- plan ---- */
+
+static int plan(struct pool *p, const struct pool_params *params, char *why)
+{
+	int ret = shm_region_plan(&p->region, params->size, params->nranks);
+
+	if (ret == -ENOSPC && params->size >= POOL_SIZE_MIN)
+		return fail(ret, why, "a pool of %llu MiB is too small for %u "
+			    "ranks: raise pool.size or lower ranks_max",
+			    (unsigned long long)(params->size / MIB),
+			    params->nranks);
+	if (ret || params->size < POOL_SIZE_MIN)
+		return fail(-EINVAL, why, "a pool of %llu bytes for %u ranks: "
+			    "the size must be a power of two, %llu MiB to "
+			    "%llu GiB, the ranks 1 to 65536",
+			    (unsigned long long)params->size, params->nranks,
+			    (unsigned long long)(POOL_SIZE_MIN / MIB),
+			    (unsigned long long)(SNOO_ABI_SIZE_MAX >> 30));
+	return 0;
+}
+
+/* Equal parts of the arena, one for each node; one zone if it is small. */
+static void plan_zones(struct pool *p, const struct topo *t)
+{
+	uint32_t units = p->region.arena_units;
+	uint32_t n = t ? topo_nodes(t) : 1;
+	uint32_t first = 0;
+
+	if (n > POOL_ZONES_MAX)
+		n = POOL_ZONES_MAX;
+	if (n == 0 || units / n < ZONE_MIN)
+		n = 1;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t end = (uint32_t)((uint64_t)units * (i + 1) / n) /
+			       ZONE_ALIGN * ZONE_ALIGN;
+
+		if (i == n - 1)
+			end = units;
+		p->zone[i].first = first;
+		p->zone[i].units = end - first;
+		p->zone[i].node = i;
+		first = end;
+	}
+	p->nzones = n;
+}
+
+/* Is there enough? */
+static int ask(const struct pool_params *params, bool huge, char *why)
+{
+	uint64_t need;
+	uint64_t room;
+
+	if (huge) {
+		need = params->size / POOL_HUGE_BYTES;
+		room = pool_room_huge_pages();
+		if (room >= need)
+			return 0;
+		return fail(-ENOMEM, why, "%llu huge pages of 2 MiB are "
+			    "needed, %llu are free: sysctl vm.nr_hugepages, "
+			    "or lower pool.size",
+			    (unsigned long long)need,
+			    (unsigned long long)room);
+	}
+	need = params->size - SNOO_ABI_HEAD_OFFSET;
+	room = pool_room_bytes();
+	if (room >= need)
+		return 0;
+	return fail(-ENOMEM, why, "%llu MiB of memory are needed, %llu are "
+		    "available: lower pool.size, or raise the cgroup's limit",
+		    (unsigned long long)(need / MIB),
+		    (unsigned long long)(room / MIB));
+}
+
+/* ---- memory ---- */
+
+static int make_file(struct pool *p, bool huge, char *why)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	char name[sizeof(p->name) + 16];
+	int ret;
+
+	if (huge)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	snprintf(name, sizeof(name), "snoo-pool-%s", p->name);
+	p->fd = memfd_create(name, flags);
+	if (p->fd < 0) {
+		ret = -errno;
+		return fail(ret, why, "memfd_create%s: %s",
+			    huge ? " with huge pages" : "", strerror(-ret));
+	}
+	if (ftruncate(p->fd, (off_t)p->region.size)) {
+		ret = -errno;
+		return fail(ret, why, "cannot make the pool %llu bytes: %s",
+			    (unsigned long long)p->region.size,
+			    strerror(-ret));
+	}
+	return 0;
+}
+
+static int map(struct pool *p, char *why)
+{
+	void *base = mmap(NULL, p->region.size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, p->fd, 0);
+	int ret;
+
+	if (base == MAP_FAILED) {
+		ret = -errno;
+		return fail(ret, why, "cannot map the pool: %s%s",
+			    strerror(-ret), ret == -ENOMEM && p->huge ?
+			    " (huge pages went meanwhile)" : "");
+	}
+	p->region.base = base;
+	guard_init(&p->guard, base, p->region.size);
+	/* A forked child must not write what its parent no longer guards. */
+	if (madvise(base, p->region.size, MADV_DONTFORK)) {
+		ret = -errno;
+		return fail(ret, why, "madvise: %s", strerror(-ret));
+	}
+	return 0;
+}
+
+/* Bind each zone's pages; a border inside a page goes to the zone below. */
+static void bind_zones(struct pool *p, const struct topo *t)
+{
+	uint64_t page = pool_page_bytes(p);
+	uint64_t start = p->region.arena_off / page * page;
+
+	for (uint32_t i = 0; t && p->nzones > 1 && i < p->nzones; i++) {
+		const struct pool_zone *z = &p->zone[i];
+		uint64_t end = pool_offset(p, z->first + z->units);
+		int ret;
+
+		end = (end + page - 1) / page * page;
+		if (end > p->region.size)
+			end = p->region.size;
+		ret = topo_bind_node(t, p->region.base + start, end - start,
+				     z->node);
+		if (ret && !p->warning[0])
+			snprintf(p->warning, sizeof(p->warning),
+				 "memory is not bound to NUMA nodes: %s",
+				 strerror(-ret));
+		start = end;
+	}
+}
+
+static int populate(struct pool *p, char *why)
+{
+	uint64_t skip = p->huge ? 0 : SNOO_ABI_HEAD_OFFSET;
+	unsigned char *at = p->region.base + skip;
+	size_t bytes = p->region.size - skip;
+	int ret;
+
+	/* Only a hint; whether it counts is the machine's setting. */
+	if (!p->huge)
+		madvise(at, bytes, MADV_HUGEPAGE);
+	if (madvise(at, bytes, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	ret = -errno;
+	/* Kernels before 5.14 do not know it; this takes the pages as well. */
+	if (ret == -EINVAL) {
+		if (fallocate(p->fd, 0, (off_t)skip, (off_t)bytes) == 0)
+			return 0;
+		ret = -errno;
+	}
+	if (ret == -ENOSPC || ret == -EFAULT)
+		ret = -ENOMEM;
+	return fail(ret, why, "only a part of the pool's %llu MiB of %s could "
+		    "be had: %s",
+		    (unsigned long long)(p->region.size / MIB),
+		    p->huge ? "huge pages" : "memory", strerror(-ret));
+}
+
+static void format(void *arg)
+{
+	struct shm_region *r = arg;
+
+	shm_region_format(r, r->base);
+}
+
+static int format_guarded(struct pool *p, char *why)
+{
+	int ret = guard_run(&p->guard, format, &p->region);
+
+	if (ret)
+		return fail(ret, why, "pages of the pool are gone");
+	return 0;
+}
+
+/* Everything back to "never made", whatever was done. */
+static void undo(struct pool *p)
+{
+	if (p->region.base)
+		munmap(p->region.base, p->region.size);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->region.base = NULL;
+	p->region.head = NULL;
+	p->fd = -1;
+	guard_init(&p->guard, NULL, 0);
+}
+
+static int create_with(struct pool *p, const struct pool_params *params,
+		       bool huge, char *why)
+{
+	int ret;
+
+	p->huge = huge;
+	ret = ask(params, huge, why);
+	if (ret)
+		return ret;
+	ret = make_file(p, huge, why);
+	if (ret)
+		goto out_undo;
+	ret = map(p, why);
+	if (ret)
+		goto out_undo;
+	bind_zones(p, params->topo);
+	ret = populate(p, why);
+	if (ret)
+		goto out_undo;
+	if (fcntl(p->fd, F_ADD_SEALS, SEALS)) {
+		ret = fail(-errno, why, "cannot seal the pool: %s",
+			   strerror(errno));
+		goto out_undo;
+	}
+	ret = format_guarded(p, why);
+	if (ret)
+		goto out_undo;
+	return 0;
+
+out_undo:
+	undo(p);
+	return ret;
+}
+
+/* ---- the public functions ---- */
+
+static void begin(struct pool *p, const struct pool_params *params)
+{
+	memset(p, 0, sizeof(*p));
+	p->fd = -1;
+	snprintf(p->name, sizeof(p->name), "%s", params->name);
+}
+
+int pool_create(struct pool *p, const struct pool_params *params,
+		char why[POOL_TEXT])
+{
+	char why_not[POOL_TEXT - 64];
+	int ret;
+
+	why[0] = '\0';
+	begin(p, params);
+	ret = plan(p, params, why);
+	if (ret)
+		return ret;
+	plan_zones(p, params->topo);
+	if (params->huge == CONF_HUGE_NEVER)
+		return create_with(p, params, false, why);
+
+	ret = create_with(p, params, true, why);
+	if (!ret || params->huge == CONF_HUGE_REQUIRE)
+		return ret;
+	snprintf(why_not, sizeof(why_not), "%s", why);
+	p->warning[0] = '\0';
+	ret = create_with(p, params, false, why);
+	if (!ret)
+		snprintf(p->warning, sizeof(p->warning),
+			 "ordinary pages, slower: %s", why_not);
+	return ret;
+}
+
+static int check_file(struct pool *p, char *why)
+{
+	struct statfs fs;
+	struct stat st;
+	int seals;
+
+	if (fstat(p->fd, &st) || fstatfs(p->fd, &fs)) {
+		int ret = -errno;
+
+		return fail(ret, why, "cannot look at the pool: %s",
+			    strerror(-ret));
+	}
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != p->region.size)
+		return fail(-EBADMSG, why, "the kept pool has %lld bytes, the "
+			    "ledger says %llu", (long long)st.st_size,
+			    (unsigned long long)p->region.size);
+	seals = fcntl(p->fd, F_GET_SEALS);
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return fail(-EBADMSG, why, "the kept pool is not sealed "
+			    "against resizing");
+	p->huge = fs.f_type == HUGETLBFS_MAGIC;
+	return 0;
+}
+
+int pool_adopt(struct pool *p, const struct pool_params *params, int fd,
+	       char why[POOL_TEXT])
+{
+	int ret;
+
+	why[0] = '\0';
+	begin(p, params);
+	p->fd = fd;
+	ret = plan(p, params, why);
+	if (ret) {
+		ret = -EBADMSG;
+		goto out_undo;
+	}
+	plan_zones(p, params->topo);
+	ret = check_file(p, why);
+	if (ret)
+		goto out_undo;
+	ret = map(p, why);
+	if (ret)
+		goto out_undo;
+	ret = format_guarded(p, why);
+	if (ret)
+		goto out_undo;
+	if (!p->huge)
+		snprintf(p->warning, sizeof(p->warning),
+			 "ordinary pages, slower: the pool was made so");
+	return 0;
+
+out_undo:
+	undo(p);
+	return ret;
+}
+
+void pool_close(struct pool *p)
+{
+	undo(p);
+}
