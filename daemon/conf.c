@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf.c - look things up in a configuration; names and where the sockets are
+ */
+#include "daemon/conf.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool conf_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= CONF_NAME_MAX &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "abcdefghijklmnopqrstuvwxyz0123456789._-") == len &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+char *conf_default_runtime_dir(void)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	char *dir;
+	int n;
+
+	if (geteuid() == 0)
+		n = asprintf(&dir, "/run/snoo");
+	else if (xdg && *xdg == '/')
+		n = asprintf(&dir, "%s/snoo", xdg);
+	else
+		n = asprintf(&dir, "/tmp/snoo-%u", (unsigned int)geteuid());
+	return n < 0 ? NULL : dir;
+}
+
+const struct conf_domain *conf_domain_find(const struct conf *c,
+					   const char *name)
+{
+	for (unsigned int i = 0; i < c->ndomains; i++)
+		if (strcmp(c->domains[i].name, name) == 0)
+			return &c->domains[i];
+	return NULL;
+}
+
+static const struct conf_rule *rule_for(const struct conf_rules *rules,
+					const char *name)
+{
+	for (unsigned int i = 0; i < rules->n; i++)
+		if (fnmatch(rules->rule[i].glob, name, 0) == 0)
+			return &rules->rule[i];
+	return NULL;
+}
+
+uint32_t conf_weight(const struct conf_domain *d, const char *name)
+{
+	const struct conf_rule *rule = rule_for(&d->weights, name);
+
+	return rule ? (uint32_t)rule->value : d->weight_default;
+}
+
+uint64_t conf_rate_limit(const struct conf_domain *d, const char *name)
+{
+	const struct conf_rule *rule = rule_for(&d->rate_limits, name);
+
+	return rule ? rule->value : 0;
+}
+
+int conf_check(const char *path, const struct conf_overrides *ov)
+{
+	struct conf *c;
+	char *errors;
+	int ret = conf_load(&c, path, ov, &errors);
+
+	if (!ret)
+		printf("%s: OK\n", path ? path : "defaults");
+	else
+		fputs(errors ? errors : "out of memory\n", stderr);
+	free(errors);
+	conf_close(c);
+	return ret;
+}
