@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the stages of start-up in order, run, exit code
+ *
+ *  1. command line, configuration	mistakes end it before anything exists
+ *  2. keeper			without systemd we become the keeper and
+ *				run ourselves as its child, which goes on
+ *  3. privs_begin()		no new privileges
+ *  4. service manager		what we inherited, who keeps fds for us
+ *  5. runtime directory, locks	one daemon for each domain
+ *  6. machine			topology, seats
+ *  7. loop, signals
+ *  8. domains			made, or adopted from a daemon that died
+ *  9. admin socket
+ * 10. privs_limit()		capabilities that only the start needed
+ * 11. listeners			from here on clients come in
+ * 12. privs_filter()		seccomp
+ * 13. READY
+ *
+ * Exit codes: 0 stopped as asked, 1 failed, 2 usage or configuration (and,
+ * under a keeper, whatever made the first start fail), 3 a domain is served
+ * already, 75 handed over to the next daemon.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/admin.h"
+#include "daemon/conf.h"
+#include "daemon/domain.h"
+#include "daemon/keeper.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/opts.h"
+#include "daemon/place.h"
+#include "daemon/privs.h"
+#include "daemon/sdnotify.h"
+#include "daemon/state.h"
+#include "daemon/topo.h"
+#include "shm/testpoint.h"
+
+enum {
+	EXIT_OK		= 0,
+	EXIT_FAILED	= 1,
+	EXIT_CONFIG	= 2,
+	EXIT_SERVED	= 3,
+	EXIT_HAND_OVER	= 75,
+};
+
+struct daemon {
+	struct opts opts;
+	struct shared sh;
+	struct sdnotify *notify;
+	struct loop_timer *watchdog;
+	struct loop_watch *keeper_death;
+	struct admin *admin;
+	bool resumes;			/* fds were kept for us */
+	bool started;			/* READY was said */
+	bool has_keeper;		/* a process of ours, above us */
+};
+
+static int say(int code, const char *text)
+{
+	log_always(LOG_LEVEL_ERROR, "%s", text);
+	return code;
+}
+
+/* ---- 1: configuration ---- */
+
+static int read_conf(const struct opts *o, struct conf **out)
+{
+	char *errors;
+	int ret = conf_load(out, o->config, &o->ov, &errors);
+
+	if (ret) {
+		fprintf(stderr, "%s%s", errors ? errors : strerror(-ret),
+			errors && *errors &&
+			errors[strlen(errors) - 1] == '\n' ? "" : "\n");
+		free(errors);
+	}
+	return ret;
+}
+
+/* ---- 2: keeper ---- */
+
+static bool wants_keeper(const struct opts *o, const struct conf *c)
+{
+	if (o->no_keeper || getenv(KEEPER_ENV))
+		return false;
+	if (c->keeper == CONF_KEEPER_PROCESS)
+		return true;
+	return c->keeper == CONF_KEEPER_AUTO && !getenv("NOTIFY_SOCKET");
+}
+
+static int follow_parent(void)
+{
+	pid_t parent = getppid();
+
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
+		return -errno;
+	/* It may have ended before we asked. */
+	return getppid() == parent && parent != 1 ? 0 : -ESRCH;
+}
+
+/* ---- 5: runtime directory, locks ---- */
+
+static int make_dir(const char *path)
+{
+	mode_t mode = geteuid() == 0 ? 0755 : 0700;
+	char part[4096];
+
+	if (strlen(path) >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (size_t i = 1; path[i - 1]; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, mode) == 0) {
+			/* The umask is not what decides here. */
+			if (chmod(part, mode))
+				return -errno;
+		} else if (errno != EEXIST) {
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+static int prepare_dir(const struct conf *c)
+{
+	struct stat st;
+	int ret = make_dir(c->runtime_dir);
+
+	if (ret == 0 && stat(c->runtime_dir, &st))
+		ret = -errno;
+	if (ret == 0 && !S_ISDIR(st.st_mode))
+		ret = -ENOTDIR;
+	if (ret == 0 && st.st_uid != geteuid() && st.st_uid != 0)
+		ret = -EPERM;
+	if (ret)
+		log_always(LOG_LEVEL_ERROR, "runtime directory path=%s "
+			   "error=\"%s\"", c->runtime_dir, strerror(-ret));
+	return ret;
+}
+
+static int lock_all(const struct conf *c, int *fds)
+{
+	for (unsigned int i = 0; i < c->ndomains; i++) {
+		char why[DOMAIN_TEXT];
+		int ret = domain_lock(&fds[i], c->runtime_dir,
+				      c->domains[i].name, why);
+
+		if (ret) {
+			while (i--)
+				close(fds[i]);
+			return say(ret == -EALREADY ? EXIT_SERVED :
+				   EXIT_FAILED, why);
+		}
+	}
+	return EXIT_OK;
+}
+
+/* Before we become the keeper: is there anything to keep for us? */
+static int probe_locks(const struct conf *c)
+{
+	int *fds = calloc(c->ndomains, sizeof(*fds));
+	int code = fds ? lock_all(c, fds) : EXIT_FAILED;
+
+	for (unsigned int i = 0; code == EXIT_OK && i < c->ndomains; i++)
+		close(fds[i]);
+	free(fds);
+	return code;
+}
+
+/* ---- 7: signals ---- */
+
+static void on_stop(void *arg, int signum)
+{
+	struct daemon *dm = arg;
+
+	log_always(LOG_LEVEL_INFO, "stopping signal=%d", signum);
+	sdnotify_stopping(dm->notify, "stopping");
+	loop_stop(dm->sh.loop, EXIT_OK);
+}
+
+static void on_hand_over(void *arg, int signum)
+{
+	struct daemon *dm = arg;
+
+	(void)signum;
+	if (!keeper_has_store(dm->sh.keeper)) {
+		log_warn("asked to hand over, but nobody keeps our sockets");
+		return;
+	}
+	log_always(LOG_LEVEL_INFO, "handing over to the next daemon");
+	loop_stop(dm->sh.loop, EXIT_HAND_OVER);
+}
+
+static void log_changes(const struct conf *before, const struct conf *after)
+{
+	struct conf_change *change;
+	unsigned int n;
+
+	if (conf_diff(before, after, &change, &n))
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		log_always(change[i].live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+			   "configuration %s key=%s before=%s after=%s",
+			   change[i].live ? "changed" :
+			   "would change at a restart", change[i].path,
+			   change[i].before, change[i].after);
+	if (n == 0)
+		log_always(LOG_LEVEL_INFO, "configuration is unchanged");
+	conf_diff_free(change, n);
+}
+
+static void on_reload(void *arg, int signum)
+{
+	struct daemon *dm = arg;
+	struct shared *sh = &dm->sh;
+	char *errors;
+	struct conf *fresh;
+	int ret;
+
+	(void)signum;
+	sdnotify_reloading(dm->notify);
+	ret = conf_load(&fresh, dm->opts.config, &dm->opts.ov, &errors);
+	if (ret) {
+		log_always(LOG_LEVEL_ERROR, "configuration is wrong, the old "
+			   "one stays in force: %s", errors ? errors :
+			   strerror(-ret));
+		free(errors);
+		sdnotify_ready(dm->notify, "serving; the last reload failed");
+		return;
+	}
+	log_changes(sh->conf, fresh);
+	conf_apply(sh->conf, fresh);
+	conf_close(fresh);
+	log_set_level((enum log_level)sh->conf->log_level);
+	place_set_policy(sh->place, place_policy_find(
+				conf_placement_name(
+					sh->conf->placement.policy)));
+	for (struct domain *d = sh->domains; d; d = d->next)
+		domain_reload(d);
+	sdnotify_ready(dm->notify, "serving");
+}
+
+static int open_signals(struct daemon *dm)
+{
+	struct loop *l = dm->sh.loop;
+	int ret;
+
+	signal(SIGPIPE, SIG_IGN);
+	ret = loop_signal(l, SIGTERM, on_stop, dm);
+	if (ret == 0)
+		ret = loop_signal(l, SIGINT, on_stop, dm);
+	if (ret == 0)
+		ret = loop_signal(l, SIGHUP, on_reload, dm);
+	if (ret == 0)
+		ret = loop_signal(l, SIGUSR1, on_hand_over, dm);
+	return ret;
+}
+
+/* ---- service manager and keeper ---- */
+
+static void on_watchdog(void *arg)
+{
+	struct daemon *dm = arg;
+
+	sdnotify_watchdog(dm->notify);
+}
+
+static int open_watchdog(struct daemon *dm)
+{
+	uint64_t us = sdnotify_watchdog_us(dm->notify), ms = us / 2000;
+	int ret;
+
+	if (us == 0)
+		return 0;
+	ret = loop_timer_open(&dm->watchdog, dm->sh.loop, on_watchdog, dm);
+	if (ret == 0)
+		loop_timer_start(dm->watchdog, 0, ms ? ms : 1);
+	return ret;
+}
+
+static void on_keeper_death(void *arg, unsigned int events)
+{
+	struct daemon *dm = arg;
+
+	(void)events;
+	log_always(LOG_LEVEL_ERROR, "the keeper has died: if this daemon dies "
+		   "too, its domains end");
+	keeper_lost(dm->sh.keeper);
+	loop_unwatch(dm->keeper_death);
+	dm->keeper_death = NULL;
+}
+
+static int watch_keeper(struct daemon *dm)
+{
+	int fd = keeper_pidfd(dm->sh.keeper);
+
+	return fd < 0 ? 0 : loop_watch(&dm->keeper_death, dm->sh.loop, fd,
+				       LOOP_READ, on_keeper_death, dm);
+}
+
+static void say_ready(struct daemon *dm)
+{
+	static const char line[] = "READY\n";
+
+	sdnotify_ready(dm->notify, "serving");
+	/* Under a keeper that is its own to say. */
+	if (dm->opts.ready_fd < 0 || dm->has_keeper)
+		return;
+	if (write(dm->opts.ready_fd, line, sizeof(line) - 1) < 0)
+		log_warn("cannot write to --ready-fd error=\"%s\"",
+			 strerror(errno));
+	close(dm->opts.ready_fd);
+}
+
+/* ---- 6 to 13 ---- */
+
+static int open_machine(struct shared *sh)
+{
+	const struct place_policy *policy;
+	int ret = topo_open(&sh->topo);
+
+	if (ret)
+		return ret;
+	policy = place_policy_find(conf_placement_name(
+						sh->conf->placement.policy));
+	return place_open(&sh->place, sh->topo, policy);
+}
+
+/* Some failures are the configuration's, and stay for as long as it does. */
+static int code_of(int ret)
+{
+	switch (ret) {
+	case -ENAMETOOLONG:
+	case -EEXIST:
+	case -EINVAL:
+	case -ENOSPC:
+		return EXIT_CONFIG;
+	case -EADDRINUSE:
+		return EXIT_SERVED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static int open_domains(struct daemon *dm, int *locks)
+{
+	struct shared *sh = &dm->sh;
+	struct conf *c = sh->conf;
+
+	for (unsigned int i = 0; i < c->ndomains; i++) {
+		struct domain *d;
+		char why[DOMAIN_TEXT];
+		int lock = locks[i];
+
+		locks[i] = -1;		/* the domain's, whatever happens */
+		int ret = domain_open(&d, sh, &c->domains[i], lock, why);
+
+		if (ret) {
+			log_always(LOG_LEVEL_ERROR, "domain %s: %s",
+				   c->domains[i].name, why);
+			return code_of(ret);
+		}
+	}
+	return EXIT_OK;
+}
+
+static int limit(const struct conf *c, char why[PRIVS_TEXT])
+{
+	int ret = privs_limit(PRIVS_KEEP, why);
+
+	if (ret)
+		log_warn("privileges stay as they are: %s", why);
+	(void)c;
+	return 0;
+}
+
+static int filter(const struct conf *c, char why[PRIVS_TEXT])
+{
+	int ret;
+
+	if (c->seccomp == CONF_SWITCH_OFF)
+		return 0;
+	ret = privs_filter(0, why);
+	if (ret == 0)
+		return 0;
+	if (c->seccomp == CONF_SWITCH_ON)
+		return ret;
+	log_warn("no system call filter: %s", why);
+	return 0;
+}
+
+static int start_all(struct daemon *dm)
+{
+	char why[PRIVS_TEXT] = "";
+	int ret;
+
+	keeper_drop_rest(dm->sh.keeper);
+	ret = limit(dm->sh.conf, why);
+	for (struct domain *d = dm->sh.domains; d && ret == 0; d = d->next)
+		ret = domain_start(d);
+	if (ret == 0)
+		ret = filter(dm->sh.conf, why);
+	if (ret) {
+		log_always(LOG_LEVEL_ERROR, "start: %s", *why ? why :
+			   strerror(-ret));
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+static int serve(struct daemon *dm, int *locks)
+{
+	char why[PRIVS_TEXT];
+	int ret, code;
+
+	if (privs_begin(why))
+		return say(EXIT_FAILED, why);
+	dm->sh.started_ns = loop_now_ns();
+	ret = open_machine(&dm->sh);
+	if (ret == 0)
+		ret = loop_open(&dm->sh.loop);
+	if (ret == 0)
+		ret = open_signals(dm);
+	if (ret == 0)
+		ret = watch_keeper(dm);
+	if (ret)
+		return say(EXIT_FAILED, strerror(-ret));
+	code = open_domains(dm, locks);
+	if (code)
+		return code;
+	SNOO_TESTPOINT("daemon_domains_open");
+	ret = admin_open(&dm->admin, &dm->sh, why);
+	if (ret)
+		return say(code_of(ret), why);
+	code = start_all(dm);
+	if (code)
+		return code;
+	ret = open_watchdog(dm);
+	if (ret)
+		return say(EXIT_FAILED, strerror(-ret));
+	SNOO_TESTPOINT("daemon_ready");
+	say_ready(dm);
+	dm->started = true;
+	log_always(LOG_LEVEL_INFO, "ready version=%s pid=%d runtime_dir=%s "
+		   "domains=%u keeper=\"%s\"", SNOO_VERSION, (int)getpid(),
+		   dm->sh.conf->runtime_dir, dm->sh.conf->ndomains,
+		   keeper_describe(dm->sh.keeper));
+	return loop_run(dm->sh.loop);
+}
+
+static void close_all(struct daemon *dm, int code)
+{
+	bool again = code == EXIT_HAND_OVER ||
+		     (code == EXIT_FAILED && dm->resumes);
+	enum domain_end end = again ? DOMAIN_HAND_OVER : DOMAIN_STOP;
+
+	admin_close(dm->admin);
+	while (dm->sh.domains)
+		domain_close(dm->sh.domains, end);
+	loop_unwatch(dm->keeper_death);
+	loop_timer_close(dm->watchdog);
+	loop_close(dm->sh.loop);
+	place_close(dm->sh.place);
+	topo_close(dm->sh.topo);
+	keeper_close(dm->sh.keeper);
+	sdnotify_close(dm->notify);
+}
+
+static int run(struct daemon *dm)
+{
+	struct conf *c = dm->sh.conf;
+	int *locks = calloc(c->ndomains, sizeof(*locks));
+	const struct keeper_fd *inherited;
+	int code, ret;
+
+	if (!locks)
+		return say(EXIT_FAILED, "out of memory");
+	for (unsigned int i = 0; i < c->ndomains; i++)
+		locks[i] = -1;
+	/* Before keeper_open() takes it out of the environment. */
+	dm->has_keeper = getenv(KEEPER_ENV) != NULL;
+	ret = sdnotify_open(&dm->notify, NULL);
+	if (ret == 0)
+		ret = keeper_open(&dm->sh.keeper, c->keeper ==
+				  CONF_KEEPER_NONE ? NULL : dm->notify);
+	if (ret) {
+		code = say(EXIT_FAILED, strerror(-ret));
+		goto out;
+	}
+	dm->resumes = keeper_inherited(dm->sh.keeper, &inherited) > 0;
+	code = lock_all(c, locks);
+	if (code == EXIT_OK)
+		code = serve(dm, locks);
+	/* A start that had nothing to go on with is not tried for ever. */
+	if (dm->has_keeper && !dm->resumes && !dm->started &&
+	    (code == EXIT_FAILED || code == EXIT_SERVED))
+		code = KEEPER_EXIT_CONFIG;
+out:
+	close_all(dm, code);
+	for (unsigned int i = 0; i < c->ndomains; i++)
+		if (locks[i] >= 0)
+			close(locks[i]);
+	free(locks);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon dm;
+	int code;
+
+	opts_parse(&dm.opts, argc, argv);
+	switch (dm.opts.what) {
+	case OPTS_EXIT:
+		return EXIT_OK;
+	case OPTS_WRONG:
+		return EXIT_CONFIG;
+	case OPTS_CHECK:
+		return conf_check(dm.opts.config, &dm.opts.ov) ? EXIT_CONFIG :
+		       EXIT_OK;
+	case OPTS_RUN:
+		break;
+	}
+	if (read_conf(&dm.opts, &dm.sh.conf))
+		return EXIT_CONFIG;
+	log_open((enum log_level)dm.sh.conf->log_level);
+	if (dm.sh.conf->role == CONF_ROLE_GUEST) {
+		code = say(EXIT_CONFIG, "role \"guest\" is for a daemon in a "
+			   "VM with SNOO's devices; this one serves a host");
+		goto out;
+	}
+	if (dm.opts.exit_with_parent && follow_parent()) {
+		code = say(EXIT_FAILED, "the process that started the daemon "
+			   "has ended");
+		goto out;
+	}
+	code = prepare_dir(dm.sh.conf) ? EXIT_FAILED : EXIT_OK;
+	if (code)
+		goto out;
+	if (wants_keeper(&dm.opts, dm.sh.conf)) {
+		struct keeper_params p = {
+			.argv = argv, .ready_fd = dm.opts.ready_fd,
+		};
+
+		code = probe_locks(dm.sh.conf);
+		if (code == EXIT_OK)
+			code = keeper_run(&p);
+		goto out;
+	}
+	code = run(&dm);
+out:
+	conf_close(dm.sh.conf);
+	return code;
+}

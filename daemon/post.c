@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * post.c - messages to a rank: build, send, queue, tell
+ */
+#include "daemon/post.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/log.h"
+#include "daemon/touch.h"
+
+#define DEFAULT_SPIN_NS	50000u	/* until somebody has measured */
+
+void post_break(struct session *s, const char *why)
+{
+	if (s->broken || s->state == SESSION_ENDED)
+		return;
+	s->broken = why;
+	loop_defer(s->dom->sh->loop, &s->work);
+}
+
+/* 0, -EAGAIN: no room now, or -errno: never */
+static int send_now(struct session *s, const void *msg, size_t bytes,
+		    bool with_pool)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { (void *)msg, bytes };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (with_pool) {
+		struct cmsghdr *c;
+
+		memset(&control, 0, sizeof(control));
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &s->dom->pool.fd, sizeof(int));
+	}
+	do
+		n = sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return 0;
+	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
+}
+
+static bool must_ring(const void *msg)
+{
+	const struct snoo_wire_head *head = msg;
+
+	/*
+	 * These end a wait for somebody who may have died between publishing
+	 * and ringing, or for a daemon that did.
+	 */
+	return head->type == SNOO_WIRE_GONE ||
+	       head->type == SNOO_WIRE_RESUMED ||
+	       head->type == SNOO_WIRE_ERROR;
+}
+
+static void sent(struct session *s, const void *msg)
+{
+	if (s->rank)
+		touch_news(s->rank, must_ring(msg));
+}
+
+static void keep(struct session *s, const void *msg, size_t bytes,
+		 bool with_pool)
+{
+	struct letter *l;
+
+	if (s->queued >= SESSION_QUEUE_MAX) {
+		post_break(s, "it does not read its socket");
+		return;
+	}
+	l = malloc(sizeof(*l) + bytes);
+	if (!l) {
+		post_break(s, "the daemon is out of memory");
+		return;
+	}
+	l->next = NULL;
+	l->bytes = bytes;
+	l->with_pool = with_pool;
+	memcpy(l->data, msg, bytes);
+	if (!s->queue)
+		s->queue_tail = &s->queue;
+	*s->queue_tail = l;
+	s->queue_tail = &l->next;
+	s->queued++;
+	if (s->watch)
+		loop_watch_events(s->watch, LOOP_READ | LOOP_WRITE);
+}
+
+static void send_failed(struct session *s, int ret)
+{
+	/* The peer has closed: its end of file says so to the reader. */
+	if (ret == -EPIPE || ret == -ECONNRESET)
+		return;
+	log_warn("cannot send to a rank domain=%s pid=%d error=\"%s\"",
+		 s->dom->name, (int)s->who.pid, strerror(-ret));
+	post_break(s, ret == -ETOOMANYREFS ?
+		   "too many file descriptors are in flight" :
+		   "sending to it failed");
+}
+
+static void post(struct session *s, const void *msg, size_t bytes,
+		 bool with_pool)
+{
+	int ret;
+
+	if (!s || s->state == SESSION_ENDED || s->broken)
+		return;
+	if (s->queue) {
+		keep(s, msg, bytes, with_pool);
+		return;
+	}
+	ret = send_now(s, msg, bytes, with_pool);
+	if (ret == -EAGAIN)
+		keep(s, msg, bytes, with_pool);
+	else if (ret)
+		send_failed(s, ret);
+	else
+		sent(s, msg);
+}
+
+static void drop_first(struct session *s)
+{
+	struct letter *l = s->queue;
+
+	s->queue = l->next;
+	s->queued--;
+	free(l);
+}
+
+void post_flush(struct session *s)
+{
+	while (s->queue && !s->broken) {
+		struct letter *l = s->queue;
+		int ret = send_now(s, l->data, l->bytes, l->with_pool);
+
+		if (ret == -EAGAIN)
+			return;
+		if (ret) {
+			send_failed(s, ret);
+			return;
+		}
+		sent(s, l->data);
+		drop_first(s);
+	}
+	if (s->watch)
+		loop_watch_events(s->watch, LOOP_READ);
+}
+
+void post_discard(struct session *s)
+{
+	while (s->queue)
+		drop_first(s);
+}
+
+void post_error(struct session *s, int error, const char *fmt, ...)
+{
+	struct snoo_wire_error m = {
+		.head = { SNOO_WIRE_ERROR, sizeof(m) },
+		.error = error,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(m.text, sizeof(m.text), fmt, ap);
+	va_end(ap);
+	post(s, &m, sizeof(m), false);
+}
+
+static uint32_t spin_ns(const struct domain *d)
+{
+	return d->conf->spin_us == CONF_AUTO ? DEFAULT_SPIN_NS :
+	       d->conf->spin_us * 1000;
+}
+
+void post_welcome(struct rank *r)
+{
+	const struct domain *d = r->dom;
+	const struct job *j = r->job;
+	struct snoo_wire_welcome m = {
+		.head = { SNOO_WIRE_WELCOME, sizeof(m) },
+		.major = SNOO_WIRE_MAJOR,
+		.minor = (uint16_t)r->led.minor,
+		.rank = r->led.rank,
+		.size = j->led.size,
+		.capacity = j->led.capacity,
+		.slot = r->slot,
+		.instance = r->led.instance,
+		.job = j->led.number,
+		.open_job = j->led.open,
+		.pool_bytes = d->pool.region.size,
+		.job_off = j->led.job_off,
+		.core = r->led.core,
+		.node = r->led.node,
+		.epoch = state_epoch(d),
+		.gone_epoch = r->led.acked,
+		.eager_bytes = d->conf->eager_bytes,
+		.small_bytes = d->conf->block_bytes.small,
+		.large_bytes = d->conf->block_bytes.large,
+		.spin_ns = spin_ns(d),
+		.cores = topo_cores(d->sh->topo),
+	};
+
+	post(r->session, &m, sizeof(m), true);
+}
+
+void post_start(struct rank *r)
+{
+	struct snoo_wire_start m = {
+		.head = { SNOO_WIRE_START, sizeof(m) },
+		.size = r->job->led.size,
+	};
+
+	post(r->session, &m, sizeof(m), false);
+}
+
+void post_rings(struct rank *r, const struct snoo_wire_ring *ring, uint32_t n)
+{
+	union {
+		struct snoo_wire_rings m;
+		unsigned char bytes[sizeof(struct snoo_wire_rings) +
+				    SNOO_WIRE_LIST *
+				    sizeof(struct snoo_wire_ring)];
+	} u;
+	size_t bytes = sizeof(u.m) + n * sizeof(*ring);
+
+	memset(&u.m, 0, sizeof(u.m));
+	u.m.head.type = SNOO_WIRE_RINGS;
+	u.m.head.length = (uint32_t)bytes;
+	u.m.count = n;
+	memcpy(u.bytes + sizeof(u.m), ring, n * sizeof(*ring));
+	post(r->session, &u, bytes, false);
+}
+
+void post_grant(struct rank *r, const struct snoo_wire_block *block,
+		uint32_t n)
+{
+	union {
+		struct snoo_wire_grant m;
+		unsigned char bytes[sizeof(struct snoo_wire_grant) +
+				    SNOO_WIRE_LIST *
+				    sizeof(struct snoo_wire_block)];
+	} u;
+	size_t bytes = sizeof(u.m) + n * sizeof(*block);
+
+	memset(&u.m, 0, sizeof(u.m));
+	u.m.head.type = SNOO_WIRE_GRANT;
+	u.m.head.length = (uint32_t)bytes;
+	u.m.count = n;
+	memcpy(u.bytes + sizeof(u.m), block, n * sizeof(*block));
+	post(r->session, &u, bytes, false);
+}
+
+void post_gone(struct rank *r, const struct rank *gone)
+{
+	struct snoo_wire_gone m = {
+		.head = { SNOO_WIRE_GONE, sizeof(m) },
+		.rank = gone->led.rank,
+		.state = state_member(gone),
+		.gone = gone->led.gone,
+		.slot = gone->slot,
+	};
+
+	post(r->session, &m, sizeof(m), false);
+}
+
+void post_resumed(struct rank *r)
+{
+	struct snoo_wire_resumed m = {
+		.head = { SNOO_WIRE_RESUMED, sizeof(m) },
+		.epoch = state_epoch(r->dom),
+	};
+
+	post(r->session, &m, sizeof(m), false);
+}
+
+void post_bye(struct session *s)
+{
+	struct snoo_wire_plain m = {
+		.head = { SNOO_WIRE_BYE, sizeof(m) },
+	};
+
+	post(s, &m, sizeof(m), false);
+}

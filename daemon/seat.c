@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seat.c - a rank's core: take, move, give; and who shares it
+ */
+#include "daemon/seat.h"
+
+#include "daemon/touch.h"
+
+#define DO_NOT_PIN	(-2)		/* snoo_wire_hello.core */
+
+static void mask_of(const struct snoo_wire_hello *h, struct topo_set *mask)
+{
+	topo_set_zero(mask);
+	for (unsigned int cpu = 0; cpu < SNOO_WIRE_CPUS; cpu++)
+		if (h->mask[cpu / 8] >> (cpu % 8) & 1)
+			topo_set_add(mask, cpu);
+}
+
+int seat_take(struct shared *sh, const struct snoo_wire_hello *h,
+	      struct place_seat *seat, char why[SNOO_WIRE_TEXT])
+{
+	struct topo_set mask;
+	int wish = h->core >= 0 ? h->core : PLACE_NO_WISH;
+	int ret;
+
+	mask_of(h, &mask);
+	ret = place_take(sh->place, &mask, wish, seat, why, SNOO_WIRE_TEXT);
+	if (ret)
+		return ret;
+	if (h->core != DO_NOT_PIN && sh->conf->placement.pin)
+		return 0;
+	/* It runs where it likes: counted, not pinned. */
+	place_give(sh->place, seat);
+	seat->cpu = PLACE_NO_CPU;
+	return place_adopt(sh->place, seat);
+}
+
+static void tell_domain(struct domain *d, int cpu)
+{
+	for (uint32_t i = 0; i < d->nranks; i++) {
+		struct rank *r = d->rank[i];
+
+		if (!r || !r->seated || !state_rank_alive(r) ||
+		    r->seat.cpu != cpu)
+			continue;
+		touch_sharers(r, place_on_cpu(d->sh->place,
+					      (unsigned int)cpu));
+		touch_wake(r);
+	}
+}
+
+void seat_tell(struct shared *sh, const struct place_seat *seat)
+{
+	if (seat->cpu == PLACE_NO_CPU)
+		return;
+	for (struct domain *d = sh->domains; d; d = d->next)
+		tell_domain(d, seat->cpu);
+}
+
+void seat_adopt(struct rank *r)
+{
+	struct place *p = r->dom->sh->place;
+
+	r->seat.cpu = r->led.core;
+	r->seat.node = r->led.node;
+	r->seated = place_adopt(p, &r->seat) == 0;
+	if (!r->seated) {
+		/* That cpu went offline: it runs somewhere. */
+		r->seat.cpu = PLACE_NO_CPU;
+		r->seat.node = 0;
+		r->seated = place_adopt(p, &r->seat) == 0;
+	}
+	r->led.core = r->seat.cpu;
+	seat_tell(r->dom->sh, &r->seat);
+}
+
+void seat_give(struct rank *r)
+{
+	struct place_seat before = r->seat;
+
+	if (!r->seated)
+		return;
+	place_give(r->dom->sh->place, &r->seat);
+	r->seated = false;
+	seat_tell(r->dom->sh, &before);
+}
+
+void seat_move(struct rank *r, int cpu)
+{
+	seat_give(r);
+	r->led.core = cpu >= 0 ? cpu : PLACE_NO_CPU;
+	seat_adopt(r);
+	touch_rank_again(r);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session.h - one client socket: what may be said when, and what follows
+ *
+ * The states are in state.h (enum session_state).  Whatever a client says or
+ * does not say costs itself alone: a message that is not allowed, or not well
+ * formed, gets ERROR and the end of the session; one that does not read is
+ * cut off; one that is slow has a deadline.
+ *
+ * A session is freed at the end of the turn of the loop in which it ended, so
+ * its address is good for that long.
+ */
+#ifndef DAEMON_SESSION_H
+#define DAEMON_SESSION_H
+
+#include "daemon/state.h"
+
+/**
+ * session_open() - A client has connected
+ * @fd:		Ours to close either way
+ *
+ * Return: 0 or -errno (the client has been told what can be told)
+ */
+int session_open(struct domain *d, int fd);
+
+/**
+ * session_adopt() - The session of a rank that the last daemon has served
+ * @fd:		Ours to close either way
+ */
+int session_adopt(struct rank *r, int fd);
+
+/* Call session's own end when the rank's process ends: 0 or -errno. */
+int session_watch(struct rank *r);
+
+/**
+ * session_end() - Close it; a rank that has not left is DEAD then
+ */
+void session_end(struct session *s);
+
+/* ERROR to everybody, then the end; ranks are not reaped. */
+void session_end_all(struct domain *d, int error, const char *text);
+
+/* Close our copies: the next daemon goes on with the kept ones. */
+void session_let_go(struct domain *d);
+
+#endif /* DAEMON_SESSION_H */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - what the daemon knows of a domain while it runs: structs, lookups
+ *
+ * Everything here is private memory.  What must outlive the daemon is in the
+ * `led` copies, which are put into the ledger whenever they change; the rest
+ * follows from them, the kept fds and the configuration (adopt.c).
+ *
+ *     struct domain ---- job[cell] ---- member[rank] --+
+ *          |                                           |
+ *          +------------ rank[slot] <------------------+
+ *          |                 | session (NULL: it has ended)
+ *          +---- sessions ---+
+ */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <snoo/abi.h>
+#include <snoo/wire.h>
+
+#include "daemon/arena.h"
+#include "daemon/conf.h"
+#include "daemon/keeper.h"
+#include "daemon/ledger.h"
+#include "daemon/listen.h"
+#include "daemon/loop.h"
+#include "daemon/peer.h"
+#include "daemon/place.h"
+#include "daemon/pool.h"
+#include "daemon/sched.h"
+#include "daemon/topo.h"
+
+struct hal;
+struct domain;
+struct job;
+struct rank;
+
+/** struct shared - What all domains of this daemon use */
+struct shared {
+	struct loop *loop;
+	struct conf *conf;
+	struct topo *topo;
+	struct place *place;
+	struct keeper *keeper;
+	struct domain *domains;
+	uint64_t started_ns;		/* CLOCK_MONOTONIC */
+};
+
+/**
+ * enum session_state - Where a session is, and what it may do there
+ *
+ * NEW:		accepted, has said nothing
+ *		- HELLO alone may come; limits.handshake_ms, then the end
+ *		- at most SESSION_NEW_MAX for each uid: a further one ends the
+ *		  oldest
+ * WAITING:	its HELLO is well formed; others of its uid are being served
+ *		- nothing may come
+ * WELCOMED:	it is a rank; WELCOME is on its way, with an fd
+ *		- PINNED must come first; limits.handshake_ms, then the end
+ *		- counts against limits.handshakes_per_uid
+ * ATTACHED:	PINNED has come, so the fd has arrived
+ *		- NEED, ACK, LEAVE, PINNED again; STATE after RESUMED
+ * LEAVING:	LEAVE has come, BYE is on its way, the rank is LEFT
+ *		- nothing may come but end of file
+ * ENDED:	socket closed; the struct goes at the end of this turn
+ */
+enum session_state {
+	SESSION_NEW,
+	SESSION_WAITING,
+	SESSION_WELCOMED,
+	SESSION_ATTACHED,
+	SESSION_LEAVING,
+	SESSION_ENDED,
+};
+
+#define SESSION_QUEUE_MAX	64u	/* unsent messages, then it is broken */
+#define SESSION_NEW_MAX		64u
+
+/** struct letter - A message that the socket had no room for */
+struct letter {
+	struct letter *next;
+	size_t bytes;
+	bool with_pool;			/* carries the pool's memfd */
+	unsigned char data[];
+};
+
+/** struct session - One client socket */
+struct session {
+	struct domain *dom;
+	struct session *prev, *next;
+	enum session_state state;
+	int fd;
+	struct loop_watch *watch;
+	struct loop_timer *deadline;
+	struct loop_work work;		/* broken or ended: look again */
+	struct who who;
+	struct rank *rank;		/* from WELCOMED on */
+	struct letter *queue, **queue_tail;
+	uint32_t queued;
+	const char *broken;		/* why it must end; NULL: it need not */
+	struct snoo_wire_hello hello;	/* WAITING */
+	uint32_t resumed;		/* epoch of a RESUMED; 0: no STATE due */
+	uint64_t serial;		/* order of arrival */
+};
+
+/* What a rank has asked for and not got yet. */
+struct need {
+	uint32_t rings[2];		/* small, large */
+	uint32_t blocks[2];
+};
+
+enum { SMALL, LARGE, SIZES };
+
+/** struct rank - One rank slot in use; outlives its session */
+struct rank {
+	struct domain *dom;
+	struct job *job;
+	uint32_t slot;
+	struct ledger_rank led;
+	struct session *session;	/* NULL: it has ended */
+	int pidfd;			/* -1: known to be dead, or LEFT */
+	struct loop_watch *death;
+	struct place_seat seat;
+	bool seated;
+	bool exited;			/* its process can't touch the pool */
+	struct need need;
+	uint64_t need_since_ns;		/* CLOCK_MONOTONIC; 0: none */
+	uint32_t rings[SIZES];		/* that it holds */
+	uint32_t blocks[SIZES];
+	uint32_t fair[SIZES];		/* blocks, as last shared out */
+	struct sched_rank sched;
+};
+
+/** struct member - A rank number of a job */
+struct member {
+	struct rank *rank;		/* NULL: not there, or forgotten */
+	bool used;			/* the number was given out */
+};
+
+/** struct job - One job cell in use */
+struct job {
+	struct domain *dom;
+	uint32_t cell;
+	struct ledger_job led;
+	struct member *member;		/* led.capacity of them */
+	uint32_t attached;		/* ranks that are alive */
+	uint32_t quarantined;		/* ranks gone whose slot is not free */
+	bool failing;			/* its forming has failed */
+	struct sched_job sched;
+};
+
+/** struct domain - One pool and all that belongs to it */
+struct domain {
+	struct domain *next;
+	struct shared *sh;
+	const struct conf_domain *conf;
+	char name[CONF_NAME_MAX + 1];
+	int lock_fd;
+	struct pool pool;
+	struct ledger *ledger;
+	struct arena *arena;
+	struct hal *hal;
+	struct listener listener;
+	uint32_t nranks;		/* rank slots, and job cells */
+	struct rank **rank;		/* by slot */
+	struct job **job;		/* by cell */
+	uint32_t ranks;			/* slots in use */
+	uint32_t jobs;			/* cells in use */
+	struct session *sessions;
+	uint64_t serial;		/* of the last session */
+	uint32_t next_slot;		/* where the search for one begins */
+	struct sched sched;
+	struct loop_timer *rounds;	/* share.c */
+	struct loop_work share_work;	/* share.c: somebody is short */
+	struct loop_work lost_work;	/* domain.c: the pool is gone */
+	struct loop_work reap_work;	/* reap.c: look at the quarantines */
+	const char *lost;		/* why; NULL: it lives */
+};
+
+/* The keeper's name of something of this domain; `what` as printf. */
+#define STATE_KEEP_MAX	128
+const char *state_keep_name(char buf[STATE_KEEP_MAX], const struct domain *d,
+			    const char *what);
+const char *state_keep_rank(char buf[STATE_KEEP_MAX], const struct rank *r,
+			    const char *what);
+
+/* Put the copy into the ledger. */
+void state_put_job(struct job *j);
+void state_put_rank(struct rank *r);
+
+/* A struct for a cell or slot that is free; NULL: no memory. */
+struct job *state_job_new(struct domain *d, uint32_t cell, uint32_t capacity);
+void state_job_free(struct job *j);
+struct rank *state_rank_new(struct domain *d, uint32_t slot, struct job *j);
+void state_rank_free(struct rank *r);
+
+/* The first free one, or LEDGER_NONE. */
+uint32_t state_free_slot(struct domain *d);
+uint32_t state_free_cell(const struct domain *d);
+
+bool state_rank_alive(const struct rank *r);
+
+/* As in the pool's head and in messages; an odd number below it: repairing. */
+uint32_t state_epoch(const struct domain *d);
+
+/**
+ * state_lose() - The domain must end; said once, done at the end of this turn
+ * @why:	A sentence that stays valid
+ */
+void state_lose(struct domain *d, const char *why);
+
+/* enum snoo_abi_member_state of a rank, and words for people. */
+uint32_t state_member(const struct rank *r);
+const char *state_rank_name(const struct rank *r);
+const char *state_job_name(const struct job *j);
+const char *state_session_name(enum session_state state);
+
+#endif /* DAEMON_STATE_H */
