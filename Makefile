@@ -464,6 +464,10 @@ install: all ## PREFIX=/usr/local DESTDIR=
 		$(subst_paths) $u >$D/lib/systemd/system/$(notdir $u) &&) :
 	$(foreach t,$(wildcard config/*.tmpfiles),install -D -m 644 $t \
 		$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf &&) :
+	$(foreach t,$(wildcard config/*.sysusers),install -D -m 644 $t \
+		$D/lib/sysusers.d/$(basename $(notdir $t)).conf &&) :
+	$(foreach c,$(wildcard config/*.conf),install -m 644 $c \
+		$D/share/snoo &&) :
 	$(foreach r,$(wildcard config/*.rules),install -D -m 644 $r \
 		$D/lib/udev/rules.d/$(notdir $r) &&) :
 	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
@@ -475,8 +479,9 @@ uninstall: ## remove what install put there
 		$(foreach m,$(MAN),$D/share/man/man$(subst .,,$(suffix $m))/$(notdir $m)) \
 		$(foreach u,$(UNITS),$D/lib/systemd/system/$(notdir $u)) \
 		$(foreach t,$(wildcard config/*.tmpfiles),$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf) \
+		$(foreach t,$(wildcard config/*.sysusers),$D/lib/sysusers.d/$(basename $(notdir $t)).conf) \
 		$(foreach r,$(wildcard config/*.rules),$D/lib/udev/rules.d/$(notdir $r)) \
-		$(foreach j,$(wildcard config/*.json),$D/share/snoo/$(notdir $j))
+		$(foreach j,$(wildcard config/*.json config/*.conf),$D/share/snoo/$(notdir $j))
 	-rmdir $D/include/snoo $D/share/snoo 2>/dev/null
 
 # ---- packages ---------------------------------------------------------------

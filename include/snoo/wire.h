@@ -37,8 +37,8 @@
 #include <stdint.h>
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
-#define SNOO_WIRE_MAJOR		0
-#define SNOO_WIRE_MINOR		1
+#define SNOO_WIRE_MAJOR		0u
+#define SNOO_WIRE_MINOR		1u
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
