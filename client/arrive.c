@@ -56,7 +56,7 @@ static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0)
 	a = unexpected(ctx, p, ARRIVAL_LINE, word0, n);
 	if (!a)
 		return -ENOMEM;
-	memcpy(a->data, shm_rx_words(&p->rx), n);
+	line_copy(a->data, shm_rx_words(&p->rx), n);
 	match_keep(ctx, a);
 	return 0;
 }

@@ -263,7 +263,8 @@ void channel_open_rx(struct snoo *ctx, struct peer *p)
 {
 	uint64_t offset;
 
-	if (p->rx_open || !meet(ctx, p))
+	/* One that is gone or broken is read no more: its ring may be gone. */
+	if (p->rx_open || p->state != PEER_LIVE || !meet(ctx, p))
 		return;
 	offset = shm_job_channel(&ctx->job, ctx->rank, p->rank);
 	if (offset == 0)
@@ -302,11 +303,16 @@ int channel_moved(struct snoo *ctx, struct peer *p, uint64_t offset)
 	struct shm_rx old = p->rx;
 	int ret;
 
+	/* A sender moves once; more would let it lead us round for ever. */
+	if (p->rx_moved)
+		return -EPROTO;
+
 	ret = shm_rx_open(&p->rx, &ctx->region, offset);
 	if (ret) {
 		p->rx = old;
 		return ret;
 	}
+	p->rx_moved = true;
 	/* The line that said so is the last: all of the old ring is read. */
 	shm_rx_pop(&old);
 	shm_rx_tell(&old);

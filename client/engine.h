@@ -65,6 +65,7 @@ struct peer {
 	bool unreported;		/* a death that no wildcard has seen */
 	bool moving;			/* waits for a large ring */
 	bool large;			/* has one */
+	bool rx_moved;			/* its sender has moved, once */
 	uint32_t full;			/* times that the ring was full */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
 	uint32_t stream_out;		/* blocks of transfers on their way */
@@ -163,13 +164,15 @@ struct session {
 	struct snoo_wire_need need;	/* not said yet */
 	bool need_dirty;
 	uint32_t ack;			/* not said yet, 0: nothing */
+	uint32_t epoch;			/* RESUMED not answered yet, 0: none */
 };
 
 /** struct idle - How long a call has been waiting; see wait.c */
 struct idle {
 	uint64_t start_ns;
 	uint64_t deadline_ns;		/* 0: none */
-	uint32_t rounds;
+	uint32_t rounds;		/* that found nothing */
+	uint32_t busy;			/* that found something */
 	uint32_t unpaid;		/* yields that brought nothing */
 };
 
@@ -202,6 +205,7 @@ struct snoo {
 	uint32_t size;			/* of a job with stated size, else 0 */
 	uint32_t slot;
 	uint32_t gone_seen;		/* the last GONE that we have read */
+	uint32_t gone_done;		/* and the last one that is drained */
 	uint32_t going;			/* peers whose last lines we read */
 	bool started;			/* all ranks are there */
 	int core;

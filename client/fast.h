@@ -10,8 +10,6 @@
 #ifndef CLIENT_FAST_H
 #define CLIENT_FAST_H
 
-#include <string.h>
-
 #include "client/channel.h"
 #include "client/engine.h"
 #include "client/news.h"
@@ -29,8 +27,7 @@ static inline bool fast_send(struct snoo *ctx, struct peer *p,
 	    !list_empty(&p->busy) || p->state != PEER_LIVE ||
 	    shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
 		return false;
-	if (len > 0)
-		memcpy(shm_tx_words(&p->tx), buf, len);
+	line_copy(shm_tx_words(&p->tx), buf, len);
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, (unsigned int)len,
 					 ENGINE_CONTEXT_USER, tag));
 	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
@@ -81,8 +78,7 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 	*mark = line_tag(word0);
 	if (n > capacity)
 		n = (unsigned int)capacity;
-	if (n > 0)
-		memcpy(buf, shm_rx_words(&p->rx), n);
+	line_copy(buf, shm_rx_words(&p->rx), n);
 	shm_rx_pop(&p->rx);
 	if (shm_rx_due(&p->rx))
 		channel_tell(ctx, p);

@@ -77,9 +77,10 @@ static int say_hello(int fd, const struct session_join *join,
 	/* Too many CPUs for the mask: say none, the daemon does not pin. */
 	if (sched_getaffinity(0, sizeof(hello.mask), (void *)hello.mask))
 		hello.core = -2;
-	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) !=
-	    (ssize_t)sizeof(hello))
-		return fail(why, errno ? -errno : -EIO, "HELLO");
+	/* EPIPE: the daemon has hung up already; its reason is there to read. */
+	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) < 0 &&
+	    errno != EPIPE)
+		return fail(why, -errno, "HELLO");
 	return 0;
 }
 
@@ -200,7 +201,8 @@ static int map_pool(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	ret = shm_region_open(&ctx->region, base, w->pool_bytes);
 	if (ret) {
 		munmap(base, (size_t)w->pool_bytes);
-		return fail(why, ret, "the pool's head");
+		return fail(why, ret,
+			    "the pool's head is damaged, or of another version");
 	}
 	return 0;
 }
@@ -221,6 +223,7 @@ static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	ctx->size = w->open_job ? 0 : w->size;
 	ctx->slot = w->slot;
 	ctx->gone_seen = w->gone_epoch;
+	ctx->gone_done = w->gone_epoch;
 	ctx->eager_bytes = w->eager_bytes;
 	ctx->spin_ns = w->spin_ns;
 	ctx->core = -1;

@@ -58,42 +58,6 @@ static void learn(struct snoo *ctx, uint32_t unit, bool is_ours)
 		ctx->lend_known[unit / 8] &= (uint8_t)~bit;
 }
 
-static void grant_one(struct snoo *ctx, const struct snoo_wire_block *w)
-{
-	struct lend_class *c;
-	struct lend_block *b;
-	unsigned char *data;
-
-	if (w->bytes == ctx->lend[LEND_LARGE].bytes)
-		c = &ctx->lend[LEND_LARGE];
-	else if (w->bytes == ctx->lend[LEND_SMALL].bytes)
-		c = &ctx->lend[LEND_SMALL];
-	else
-		return;
-	c->asked = false;
-
-	/* Recalled and lent again before we noticed: we have it listed. */
-	data = shm_region_block(&ctx->region, w->unit, w->bytes);
-	if (!data || known(ctx, w->unit))
-		return;
-	b = calloc(1, sizeof(*b));
-	if (!b)
-		return;		/* lent, not used: the daemon may recall it */
-	b->data = data;
-	b->unit = w->unit;
-	b->bytes = w->bytes;
-	list_append(c->free.next, &b->link);
-	c->held++;
-	learn(ctx, w->unit, true);
-}
-
-void lend_granted(struct snoo *ctx, const struct snoo_wire_block *b,
-		  uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		grant_one(ctx, &b[i]);
-}
-
 static void settle(struct snoo *ctx, struct lend_block *b)
 {
 	struct peer *p = &ctx->peers[b->peer];
@@ -114,6 +78,87 @@ static void forget(struct snoo *ctx, struct lend_class *c,
 	free(b);
 }
 
+/* The block that begins at @unit, in whichever list it is. */
+static struct lend_block *find(struct snoo *ctx, uint32_t unit,
+			       struct lend_class **class, bool *out)
+{
+	for (int i = 0; i < 2 * LEND_SIZES; i++) {
+		struct lend_class *c = &ctx->lend[i / 2];
+		struct list *head = i % 2 ? &c->out : &c->free;
+
+		for (struct list *n = head->next; n != head; n = n->next) {
+			struct lend_block *b =
+				list_entry(n, struct lend_block, link);
+
+			if (b->unit == unit) {
+				*class = c;
+				*out = i % 2;
+				return b;
+			}
+		}
+	}
+	return NULL;
+}
+
+/*
+ * A unit that we have listed is granted anew: it was recalled before we
+ * noticed, and may have another size now.  Return false: the message is older
+ * than what we know, as from a daemon that took over.
+ */
+static bool granted_anew(struct snoo *ctx, const struct snoo_wire_block *w)
+{
+	struct lend_class *c;
+	struct lend_block *b;
+	bool out;
+
+	if (!known(ctx, w->unit))
+		return true;
+	b = find(ctx, w->unit, &c, &out);
+	if (!b)
+		return true;
+	if ((int32_t)(w->generation - b->generation) <= 0)
+		return false;
+	if (out)
+		settle(ctx, b);
+	forget(ctx, c, b);
+	return true;
+}
+
+static void grant_one(struct snoo *ctx, const struct snoo_wire_block *w)
+{
+	struct lend_class *c;
+	struct lend_block *b;
+	unsigned char *data;
+
+	if (w->bytes == ctx->lend[LEND_LARGE].bytes)
+		c = &ctx->lend[LEND_LARGE];
+	else if (w->bytes == ctx->lend[LEND_SMALL].bytes)
+		c = &ctx->lend[LEND_SMALL];
+	else
+		return;
+	c->asked = false;
+	data = shm_region_block(&ctx->region, w->unit, w->bytes);
+	if (!data || !granted_anew(ctx, w))
+		return;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return;		/* lent, not used: the daemon may recall it */
+	b->data = data;
+	b->unit = w->unit;
+	b->bytes = w->bytes;
+	b->generation = w->generation;
+	list_append(c->free.next, &b->link);
+	c->held++;
+	learn(ctx, w->unit, true);
+}
+
+void lend_granted(struct snoo *ctx, const struct snoo_wire_block *b,
+		  uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		grant_one(ctx, &b[i]);
+}
+
 void lend_collect(struct snoo *ctx, enum lend_size size)
 {
 	struct lend_class *c = &ctx->lend[size];
@@ -125,12 +170,12 @@ void lend_collect(struct snoo *ctx, enum lend_size size)
 			shm_block_look(shm_region_desc(&ctx->region, b->unit));
 
 		next = n->next;
-		if (block_home(word) == ctx->slot &&
-		    block_state(word) == SNOO_ABI_BLOCK_BUSY)
+		if (word == block_word(b->generation, ctx->slot,
+				       SNOO_ABI_BLOCK_BUSY))
 			continue;
 		settle(ctx, b);
-		if (block_home(word) == ctx->slot &&
-		    block_state(word) == SNOO_ABI_BLOCK_FREE) {
+		if (word == block_word(b->generation, ctx->slot,
+				       SNOO_ABI_BLOCK_FREE)) {
 			list_remove(&b->link);
 			list_insert(c->free.next, &b->link);
 		} else {
@@ -147,7 +192,8 @@ static struct lend_block *pop(struct snoo *ctx, struct lend_class *c)
 		struct snoo_abi_desc *d =
 			shm_region_desc(&ctx->region, b->unit);
 
-		if (shm_block_take(d, ctx->slot, &b->generation) == 0) {
+		if (shm_block_take(d, ctx->slot, b->generation,
+				   &b->generation) == 0) {
 			list_remove(&b->link);
 			return b;
 		}
@@ -197,6 +243,18 @@ void lend_wants(struct snoo *ctx, uint64_t bytes, uint32_t peer)
 	atomic_store_explicit(&me->want, bytes, memory_order_release);
 }
 
+void lend_more(struct snoo *ctx, enum lend_size size)
+{
+	struct lend_class *c = &ctx->lend[size];
+	uint32_t more = c->held ? c->held : 4;
+
+	if (c->asked)
+		return;
+	c->asked = true;
+	session_need(ctx, 0, 0, size == LEND_SMALL ? more : 0,
+		     size == LEND_LARGE ? more : 0);
+}
+
 struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 			     uint32_t bytes, struct peer *peer, bool streamed)
 {
@@ -208,13 +266,7 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 		b = pop(ctx, c);
 	}
 	if (!b) {
-		if (!c->asked) {
-			uint32_t more = c->held ? c->held : 4;
-
-			c->asked = true;
-			session_need(ctx, 0, 0, size == LEND_SMALL ? more : 0,
-				     size == LEND_LARGE ? more : 0);
-		}
+		lend_more(ctx, size);
 		return NULL;
 	}
 

@@ -17,7 +17,7 @@ struct lend_block {
 	unsigned char *data;
 	uint32_t unit;
 	uint32_t bytes;			/* size of the block */
-	uint32_t generation;		/* while it is out */
+	uint32_t generation;		/* granted, taken or given back with */
 	uint32_t peer;			/* who reads it */
 	uint32_t used;			/* payload */
 	bool streamed;			/* part of an accepted transfer */
@@ -55,6 +55,9 @@ void lend_charge(struct snoo *ctx, uint64_t bytes);
 
 /** lend_wants() - Show who waits: @bytes for @peer; 0: nobody any more */
 void lend_wants(struct snoo *ctx, uint64_t bytes, uint32_t peer);
+
+/** lend_more() - Say that blocks of this size run short, once */
+void lend_more(struct snoo *ctx, enum lend_size size);
 
 /** lend_collect() - Look which blocks have come back */
 void lend_collect(struct snoo *ctx, enum lend_size size);

@@ -30,6 +30,13 @@ union news {
 	unsigned char bytes[SNOO_WIRE_MAX];
 };
 
+/* Nothing of anybody who is gone is being read any more. */
+static void drained(struct snoo *ctx)
+{
+	ctx->gone_done = ctx->gone_seen;
+	session_ack(ctx, ctx->gone_done);
+}
+
 static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
 {
 	struct peer *p;
@@ -42,11 +49,28 @@ static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
 	if (p->state != PEER_LIVE || p->going != PEER_LIVE) {
 		/* Said again by a daemon that took over, or broken before. */
 		if (ctx->going == 0)
-			session_ack(ctx, ctx->gone_seen);
+			drained(ctx);
 		return;
 	}
 	p->going = m->state == SNOO_ABI_LEFT ? PEER_LEFT : PEER_DEAD;
 	ctx->going++;
+}
+
+/*
+ * Its last lines: no more than two rings can hold.  Whoever else writes there
+ * does not keep us from going on.
+ */
+static void read_to_the_end(struct snoo *ctx, struct peer *p)
+{
+	uint32_t left = 2 * SNOO_ABI_RING_MAX;
+
+	while (p->rx_open && left > 0) {
+		int n = arrive_drain(ctx, p);
+
+		if (n <= 0)
+			return;
+		left -= (uint32_t)n < left ? (uint32_t)n : left;
+	}
 }
 
 bool news_gone(struct snoo *ctx)
@@ -61,8 +85,7 @@ bool news_gone(struct snoo *ctx)
 		if (p->going == PEER_LIVE)
 			continue;
 		channel_open_rx(ctx, p);
-		while (p->rx_open && arrive_drain(ctx, p) > 0)
-			;
+		read_to_the_end(ctx, p);
 		if (ctx->no_memory || peer_gone(ctx, p, p->going))
 			continue;
 		p->going = PEER_LIVE;
@@ -70,7 +93,7 @@ bool news_gone(struct snoo *ctx)
 		any = true;
 	}
 	if (ctx->going == 0)
-		session_ack(ctx, ctx->gone_seen);
+		drained(ctx);
 	return any;
 }
 

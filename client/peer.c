@@ -37,6 +37,22 @@ static int bring_home(struct snoo *ctx, struct peer *p)
 	return 0;
 }
 
+/* What nobody will receive: give back what lies in the peer's blocks. */
+static void drop_blocks(struct snoo *ctx, struct peer *p)
+{
+	struct list *next;
+
+	for (struct list *n = p->arrivals.next; n != &p->arrivals; n = next) {
+		struct arrival *a = list_entry(n, struct arrival, by_peer);
+
+		next = n->next;
+		if (a->kind != ARRIVAL_BLOCK)
+			continue;
+		recv_give(ctx, p, a->unit, a->generation);
+		arrival_free(ctx, a);
+	}
+}
+
 static void drop_offers(struct snoo *ctx, struct peer *p)
 {
 	struct list *next;
@@ -115,6 +131,8 @@ void peer_break(struct snoo *ctx, struct peer *p)
 {
 	if (p->state != PEER_LIVE)
 		return;
+	/* Its word is worth nothing now; later its blocks may be another's. */
+	drop_blocks(ctx, p);
 	p->state = PEER_BROKEN;
 	shm_count(ctx->me, SHM_COUNT_protocol_errors, 1);
 	fail_all(ctx, p);

@@ -19,6 +19,16 @@
 
 #define PROGRESS_MANY	16	/* channels; beyond, the summary is cheaper */
 
+/* Lines that a scan has left in the ring would have no bit. */
+static void keep_bit(struct snoo *ctx, struct peer *p)
+{
+	uint64_t word0;
+
+	if (ctx->rest == SNOO_ABI_SUMMARY && p->rx_open &&
+	    shm_rx_peek(&p->rx, &word0))
+		shm_wake_flag(ctx->me->summary, p->rank);
+}
+
 static int scan_all(struct snoo *ctx)
 {
 	uint32_t n = ctx->nrx;
@@ -27,7 +37,10 @@ static int scan_all(struct snoo *ctx)
 	/* Begin after the channel that had something last: nobody starves. */
 	for (uint32_t i = 0; i < n && ctx->nrx > 0; i++) {
 		uint32_t at = (ctx->rx_first + i) % ctx->nrx;
-		int got = arrive_drain(ctx, ctx->rx[at]);
+		struct peer *p = ctx->rx[at];
+		int got = arrive_drain(ctx, p);
+
+		keep_bit(ctx, p);
 
 		if (got > 0 && work == 0)
 			ctx->rx_first = at + 1;
@@ -47,7 +60,6 @@ static int scan_summary(struct snoo *ctx)
 			uint32_t from = i * 32 +
 					(uint32_t)__builtin_ctz(bits);
 			struct peer *p = &ctx->peers[from];
-			uint64_t word0;
 
 			bits &= bits - 1;
 			if (from >= ctx->capacity || from == ctx->rank)
@@ -56,8 +68,7 @@ static int scan_summary(struct snoo *ctx)
 			if (!p->rx_open)
 				continue;
 			work += arrive_drain(ctx, p);
-			if (p->rx_open && shm_rx_peek(&p->rx, &word0))
-				shm_wake_flag(ctx->me->summary, from);
+			keep_bit(ctx, p);
 		}
 	}
 	return work;
@@ -108,7 +119,7 @@ int progress(struct snoo *ctx)
 		work += pump(ctx);
 	if (!list_empty(&ctx->retired))
 		channel_retired(ctx);
-	if (ctx->session.need_dirty || ctx->session.ack)
+	if (ctx->session.need_dirty || ctx->session.ack || ctx->session.epoch)
 		session_flush(ctx);
 	return work;
 }

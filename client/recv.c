@@ -9,6 +9,7 @@
 #include "client/match.h"
 #include "client/member.h"
 #include "shm/block.h"
+#include "shm/copy.h"
 #include "shm/testpoint.h"
 
 static void found(struct snoo_request *req, uint32_t from, uint32_t tag,
@@ -25,7 +26,7 @@ void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 	uint64_t n = length < req->len ? length : req->len;
 
 	if (n > 0)
-		memcpy(req->buf, data, (size_t)n);
+		shm_copy(req->buf, data, (size_t)n);
 	found(req, from, tag, length);
 	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
 }
@@ -102,7 +103,7 @@ int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
 	if (req->from != p->rank || offset != req->moved ||
 	    length > req->total - req->moved)
 		return -EPROTO;
-	memcpy(req->buf + req->moved, data, (size_t)length);
+	shm_copy(req->buf + req->moved, data, (size_t)length);
 	req->moved += length;
 	if (req->moved == req->total) {
 		token_end(&ctx->accepts, token);

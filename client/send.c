@@ -6,7 +6,7 @@
  * ========================
  *
  *   up to 56 bytes       DATA    the payload is in the line
- *   up to eager_bytes    BLOCK   in a small block, if one is free and the
+ *   up to eager_bytes    BLOCK   in one block, if one is free and the
  *                                receiver has not left too many unread
  *   all else             OFFER   the receiver accepts when it has a buffer;
  *                                then blocks stream, filled on this core
@@ -27,17 +27,19 @@
 #include "client/match.h"
 #include "client/member.h"
 #include "client/recv.h"
+#include "shm/copy.h"
+#include "shm/cpu.h"
 #include "shm/testpoint.h"
 
 #define SEND_PIECES	32	/* PIECE lines in one go */
+#define SEND_LOOKS	16	/* looks for a block that comes back */
 
 static void push_line(struct snoo *ctx, struct peer *p,
 		      struct snoo_request *req)
 {
 	unsigned int n = (unsigned int)req->len;
 
-	if (n > 0)
-		memcpy(shm_tx_words(&p->tx), req->buf, n);
+	line_copy(shm_tx_words(&p->tx), req->buf, n);
 	SNOO_TESTPOINT("send_filled");
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, n, req->context,
 					 req->tag));
@@ -57,25 +59,42 @@ static bool eager_credit(const struct lend_class *c, const struct peer *p)
 	return p->eager_out + c->bytes <= limit;
 }
 
+/*
+ * A block for an eager message.  When the receiver has left too many unread
+ * it is most often about to give one back: a short look costs less than the
+ * three lines of an offer.  It is bounded, so nothing waits for a block.
+ */
+static struct lend_block *eager_block(struct snoo *ctx, struct peer *p,
+				      enum lend_size size, uint32_t bytes)
+{
+	struct lend_class *c = &ctx->lend[size];
+
+	for (int i = 0; i < SEND_LOOKS && !eager_credit(c, p); i++) {
+		if (i == 0)
+			lend_more(ctx, size);
+		cpu_pause();
+		lend_collect(ctx, size);
+	}
+	if (!eager_credit(c, p))
+		return NULL;
+	return lend_take(ctx, size, bytes, p, false);
+}
+
 static bool push_block(struct snoo *ctx, struct peer *p,
 		       struct snoo_request *req)
 {
-	struct lend_class *c = &ctx->lend[LEND_SMALL];
+	enum lend_size size = req->len <= ctx->lend[LEND_SMALL].bytes ?
+				      LEND_SMALL : LEND_LARGE;
 	struct lend_block *b;
 	uint64_t *words;
 
-	if (req->len > ctx->eager_bytes || req->len > c->bytes ||
-	    !lend_allowed(ctx, req->len))
+	if (req->len > ctx->eager_bytes ||
+	    req->len > ctx->lend[size].bytes || !lend_allowed(ctx, req->len))
 		return false;
-	if (!eager_credit(c, p)) {
-		lend_collect(ctx, LEND_SMALL);
-		if (!eager_credit(c, p))
-			return false;
-	}
-	b = lend_take(ctx, LEND_SMALL, (uint32_t)req->len, p, false);
+	b = eager_block(ctx, p, size, (uint32_t)req->len);
 	if (!b)
 		return false;
-	memcpy(b->data, req->buf, (size_t)req->len);
+	shm_copy(b->data, req->buf, (size_t)req->len);
 	words = shm_tx_words(&p->tx);
 	words[0] = line_match(req->context, req->tag);
 	words[1] = line_pair(b->unit, b->generation);
@@ -239,7 +258,7 @@ static bool stream_blocks(struct snoo *ctx, struct peer *p,
 		if (!b)
 			return false;
 	}
-	memcpy(b->data, req->buf + req->moved, n);
+	shm_copy(b->data, req->buf + req->moved, n);
 	words = shm_tx_words(&p->tx);
 	words[0] = req->their_token;
 	words[1] = line_pair(b->unit, b->generation);

@@ -58,12 +58,38 @@ void session_ack(struct snoo *ctx, uint32_t gone)
 	session_flush(ctx);
 }
 
+static bool say_state(struct snoo *ctx)
+{
+	struct snoo_wire_state state = {
+		.head = { SNOO_WIRE_STATE, sizeof(state) },
+		.epoch = ctx->session.epoch,
+		.gone = ctx->gone_done,
+		.seen_gone = ctx->gone_seen,
+		.spare_rings = ctx->spare[LEND_SMALL].count,
+	};
+	struct snoo_wire_need *need = &state.need;
+
+	/* What was asked of the former daemon is asked of this one again. */
+	need->head.type = SNOO_WIRE_NEED;
+	need->head.length = sizeof(*need);
+	need->rings = ctx->spare[LEND_SMALL].asked ? 2 : 0;
+	need->large_rings = ctx->spare[LEND_LARGE].asked ? 1 : 0;
+	need->small_blocks = ctx->lend[LEND_SMALL].asked ? 4 : 0;
+	need->large_blocks = ctx->lend[LEND_LARGE].asked ? 4 : 0;
+	return say(ctx, &state, sizeof(state)) == (ssize_t)sizeof(state);
+}
+
 void session_flush(struct snoo *ctx)
 {
 	struct session *s = &ctx->session;
 
 	if (s->lost)
 		return;
+	if (s->epoch) {
+		if (!say_state(ctx))
+			return;
+		s->epoch = 0;
+	}
 	if (s->ack) {
 		struct snoo_wire_ack ack = {
 			.head = { SNOO_WIRE_ACK, sizeof(ack) },
@@ -86,23 +112,8 @@ void session_flush(struct snoo *ctx)
 
 void session_state(struct snoo *ctx, uint32_t epoch)
 {
-	struct snoo_wire_state state = {
-		.head = { SNOO_WIRE_STATE, sizeof(state) },
-		.epoch = epoch,
-		.gone = ctx->gone_seen,
-		.seen_gone = ctx->gone_seen,
-		.spare_rings = ctx->spare[LEND_SMALL].count,
-	};
-	struct snoo_wire_need *need = &state.need;
-
-	/* What was asked of the former daemon is asked of this one again. */
-	need->head.type = SNOO_WIRE_NEED;
-	need->head.length = sizeof(*need);
-	need->rings = ctx->spare[LEND_SMALL].asked ? 2 : 0;
-	need->large_rings = ctx->spare[LEND_LARGE].asked ? 1 : 0;
-	need->small_blocks = ctx->lend[LEND_SMALL].asked ? 4 : 0;
-	need->large_blocks = ctx->lend[LEND_LARGE].asked ? 4 : 0;
-	say(ctx, &state, sizeof(state));
+	ctx->session.epoch = epoch;
+	session_flush(ctx);
 }
 
 int session_read(struct snoo *ctx, void *buf)

@@ -83,7 +83,9 @@ void token_end(struct token_table *t, uint64_t token)
 		return;
 	e = &t->entry[line_index(token)];
 	e->what = NULL;
-	e->generation++;
+	/* Never 0: {0, 0} would read as no token. */
+	if (++e->generation == 0)
+		e->generation = 1;
 	e->next = t->free;
 	t->free = line_index(token);
 }

@@ -136,8 +136,6 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 	now = clock_ns();
 	if (idle->start_ns == 0) {
 		idle->start_ns = now;
-		if (ctx->timeout_ns)
-			idle->deadline_ns = now + ctx->timeout_ns;
 		show_call(ctx, call, now);
 	}
 	if (idle->deadline_ns) {
@@ -147,6 +145,10 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 	}
 	if (now - idle->start_ns >= ctx->spin_ns ||
 	    (shared && now < ctx->doze_until_ns)) {
+		/* What flows goes on, but nobody would tell us of a death. */
+		if (ctx->session.lost &&
+		    now - idle->start_ns >= WAIT_LOOK_NS)
+			return -ENOTCONN;
 		doze(ctx, left);
 		return 0;
 	}
@@ -157,15 +159,25 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 	return 0;
 }
 
+/* The time limit holds also while there is always something to do. */
+static int still_time(struct idle *idle)
+{
+	if (idle->deadline_ns == 0 || ++idle->busy % WAIT_ROUNDS != 0)
+		return 0;
+	return clock_ns() >= idle->deadline_ns ? -ETIMEDOUT : 0;
+}
+
 int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call)
 {
+	if (idle->deadline_ns == 0 && ctx->timeout_ns)
+		idle->deadline_ns = clock_ns() + ctx->timeout_ns;
 	if (progress(ctx) > 0) {
-		/* The time limit is for the call, not for each message. */
+		/* The wait begins anew; the time limit is for the whole call. */
 		idle->rounds = 0;
 		idle->unpaid = 0;
-		if (idle->start_ns != 0 && idle->deadline_ns == 0)
+		if (idle->start_ns != 0)
 			idle->start_ns = clock_ns();
-		return 0;
+		return still_time(idle);
 	}
 	if (ctx->no_memory)
 		return -ENOMEM;

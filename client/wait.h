@@ -15,7 +15,8 @@ void wait_begin(struct idle *idle);
  * The caller looks at its condition before each step.
  *
  * Return: 0; -ETIMEDOUT: the context's time limit passed; -ENOMEM: a message
- * that came cannot be kept; -ENODEV: the domain is lost
+ * that came cannot be kept; -ENODEV: the domain is lost; -ENOTCONN: the daemon
+ * has ended the session, and nothing comes any more
  */
 int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call);
 

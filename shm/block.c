@@ -42,13 +42,15 @@ static bool change(struct snoo_abi_desc *d, uint64_t from, uint64_t to)
 						       memory_order_acquire);
 }
 
-int shm_block_take(struct snoo_abi_desc *d, uint32_t home,
+int shm_block_take(struct snoo_abi_desc *d, uint32_t home, uint32_t expected,
 		   uint32_t *generation)
 {
 	uint64_t word = shm_block_look(d);
 	uint32_t next = block_generation(word) + 1;
 
-	if (block_home(word) != home || block_state(word) == SNOO_ABI_BLOCK_NONE)
+	if (block_home(word) != home ||
+	    block_state(word) == SNOO_ABI_BLOCK_NONE ||
+	    block_generation(word) != expected)
 		return -ESTALE;
 	if (block_state(word) != SNOO_ABI_BLOCK_FREE)
 		return -EBUSY;
@@ -66,7 +68,7 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 		      block_word(generation, home, SNOO_ABI_BLOCK_FREE));
 }
 
-void shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
+uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
 {
 	uint32_t next = block_generation(shm_block_look(d)) + 1;
 
@@ -74,6 +76,7 @@ void shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
 	atomic_store_explicit(&d->word,
 			      block_word(next, home, SNOO_ABI_BLOCK_FREE),
 			      memory_order_release);
+	return next;
 }
 
 bool shm_block_recall(struct snoo_abi_desc *d, uint32_t home)

@@ -46,13 +46,17 @@ uint64_t shm_block_look(const struct snoo_abi_desc *d);
  * shm_block_take() - Home takes a block of its grant
  * @d:		Descriptor
  * @home:	Our slot
+ * @expected:	Generation that it was granted with, or given back with
  * @generation:	Of the block from now on; publish it with the block
+ *
+ * Another generation is another grant, perhaps of another size: its GRANT
+ * message is still to come.
  *
  * Return: 0 on success, negative error code otherwise
  *	-EBUSY	 still being read: try another
  *	-ESTALE	 no longer ours: the daemon has recalled it; forget it
  */
-int shm_block_take(struct snoo_abi_desc *d, uint32_t home,
+int shm_block_take(struct snoo_abi_desc *d, uint32_t home, uint32_t expected,
 		   uint32_t *generation);
 
 /**
@@ -71,8 +75,10 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
  * shm_block_grant() - The daemon lends a block
  *
  * The ledger says already that it is @home's.
+ *
+ * Return: its generation, for the GRANT message
  */
-void shm_block_grant(struct snoo_abi_desc *d, uint32_t home);
+uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home);
 
 /**
  * shm_block_recall() - The daemon takes a free block back

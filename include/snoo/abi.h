@@ -329,13 +329,14 @@ enum snoo_abi_call {
  *   | generation    | home slot | state |
  *   +---------------+-----------+-------+
  *
- * Changes are compare-and-swap from the exact value expected:
+ * Changes are compare-and-swap from the exact value expected, but for those
+ * that the daemon makes to a block that nobody else may touch then (marked !):
  *
- *   NONE -> FREE   daemon    grants the block to `home`, raises generation
+ *   NONE -> FREE ! daemon    grants the block to `home`, raises generation
  *   FREE -> BUSY   home      takes it, raises generation
  *   BUSY -> FREE   receiver  has copied it out; or home, if nobody got it
- *   FREE -> NONE   daemon    recalls it, also while home computes
- *   BUSY -> NONE   daemon    after the death of home, when nobody reads it
+ *   FREE -> NONE   daemon    recalls it, also while home computes; raises it
+ *   BUSY -> NONE ! daemon    after the death of home, when nobody reads it
  *
  * Only the unit at which a block starts counts; the daemon's ledger alone
  * says who really owns what.

@@ -23,6 +23,10 @@
  *   ENOENT		no daemon at the socket
  *   ECONNREFUSED	a socket, but no daemon behind it
  *   EACCES		no permission for the socket
+ *   EISCONN		the job of this launch is complete, or ending
+ *   EPERM		the daemon cannot see who we are (PID namespace), or may
+ *			not give us the core that we wish for
+ *   ESHUTDOWN		the daemon is stopping
  *   ECONNABORTED	a rank ended before the job was complete
  *   EADDRINUSE		the rank number is taken
  *   EEXIST		a job of this name is forming with another size

@@ -93,7 +93,8 @@ struct snoo_options {
  *
  * Return: 0 on success, negative error code otherwise; snoo_last_error() says
  * more.  -EINVAL, -ENOENT, -ECONNREFUSED, -EACCES, -EEXIST, -EADDRINUSE,
- * -ERANGE, -ENOSPC, -ECONNABORTED, -EPROTONOSUPPORT, -ETIMEDOUT, -ENOMEM.
+ * -ERANGE, -ENOSPC, -EISCONN, -EPERM, -ESHUTDOWN, -ECONNABORTED, -ENODEV,
+ * -EPROTONOSUPPORT, -ETIMEDOUT, -ENOMEM.
  *
  * Source: MPI 4.1, section 11.2 (initialization); SNOO_MPI_Init of the paper.
  */
@@ -157,7 +158,7 @@ SNOO_PUBLIC int snoo_send(struct snoo *ctx, const void *buf, size_t len,
  * posted again goes on with the others.
  *
  * Return: 0, or -EINVAL, -EMSGSIZE, -EOWNERDEAD, -EPIPE, -EPROTO, -ETIMEDOUT,
- * -ECANCELED, -ESTALE, -ENODEV, -ENOMEM
+ * -ECANCELED, -ESTALE, -ENOTCONN, -ENODEV, -ENOMEM
  *
  * Source: MPI 4.1, section 3.2.4.
  */

@@ -203,7 +203,12 @@ struct snoo_wire_rings {
 SNOO_WIRE_SIZE(struct snoo_wire_rings, 16);
 SNOO_WIRE_SIZE(struct snoo_wire_ring, 16);
 
-/** struct snoo_wire_grant - Blocks lent; @count entries follow */
+/**
+ * struct snoo_wire_grant - Blocks lent; @count entries follow
+ *
+ * A unit may come back in a block of another size: the generation says which
+ * grant an entry speaks of, and the descriptor holds it until it is taken.
+ */
 struct snoo_wire_grant {
 	struct snoo_wire_head head;
 	uint32_t count;			/* 1..SNOO_WIRE_LIST */
@@ -211,11 +216,13 @@ struct snoo_wire_grant {
 	struct snoo_wire_block {
 		uint32_t unit;		/* of the arena */
 		uint32_t bytes;		/* whole units */
+		uint32_t generation;	/* of the descriptor */
+		uint32_t reserved;
 	} block[];
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_grant, 16);
-SNOO_WIRE_SIZE(struct snoo_wire_block, 8);
+SNOO_WIRE_SIZE(struct snoo_wire_block, 16);
 
 /** struct snoo_wire_gone - A rank of the job left or died */
 struct snoo_wire_gone {

@@ -278,6 +278,8 @@ static void wire_down(void)
 	SIZE(snoo_wire_block);
 	FIELD(snoo_wire_block, unit);
 	FIELD(snoo_wire_block, bytes);
+	FIELD(snoo_wire_block, generation);
+	FIELD(snoo_wire_block, reserved);
 	SIZE(snoo_wire_gone);
 	FIELD(snoo_wire_gone, head);
 	FIELD(snoo_wire_gone, rank);

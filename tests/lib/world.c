@@ -54,7 +54,7 @@ static uint64_t offset_of(const struct world *w, uint32_t unit)
 	return w->region.arena_off + (uint64_t)unit * SNOO_ABI_UNIT;
 }
 
-static void tell(struct world *w, uint32_t rank, const void *msg, size_t n)
+void world_tell(struct world *w, uint32_t rank, const void *msg, size_t n)
 {
 	struct snoo_abi_rank *there = shm_region_rank(&w->region, rank);
 
@@ -80,7 +80,7 @@ void world_rings(struct world *w, uint32_t rank, uint32_t n, uint32_t bytes)
 		lines = shm_ring_format(&w->region, m.ring.offset, bytes, rank);
 		MUST(lines > 0);
 		m.ring.nlines = (uint32_t)lines;
-		tell(w, rank, &m, sizeof(m));
+		world_tell(w, rank, &m, sizeof(m));
 	}
 }
 
@@ -97,9 +97,9 @@ uint32_t world_blocks(struct world *w, uint32_t rank, uint32_t n,
 	for (uint32_t i = 0; i < n; i++) {
 		m.block.unit = cut(w, bytes);
 		m.block.bytes = bytes;
-		shm_block_grant(shm_region_desc(&w->region, m.block.unit),
-				rank);
-		tell(w, rank, &m, sizeof(m));
+		m.block.generation = shm_block_grant(
+			shm_region_desc(&w->region, m.block.unit), rank);
+		world_tell(w, rank, &m, sizeof(m));
 	}
 	return first;
 }
@@ -116,7 +116,7 @@ void world_gone(struct world *w, uint32_t rank, uint32_t state)
 
 	for (uint32_t i = 0; i < w->p.ranks; i++) {
 		if (i != rank)
-			tell(w, i, &m, sizeof(m));
+			world_tell(w, i, &m, sizeof(m));
 	}
 }
 
@@ -152,7 +152,7 @@ static void join_rank(struct world *w, uint32_t rank)
 	atomic_store(&shm_region_rank(&w->region, rank)->allow,
 		     SNOO_ABI_UNLIMITED);
 	atomic_store(&w->job.member[rank].slot, rank + 1);
-	tell(w, rank, &start, sizeof(start));
+	world_tell(w, rank, &start, sizeof(start));
 	world_rings(w, rank, w->p.rings, 4096);
 	world_rings(w, rank, w->p.large_rings, 65536);
 	world_blocks(w, rank, w->p.small, w->p.small_bytes);

@@ -54,6 +54,9 @@ void world_gone(struct world *w, uint32_t rank, uint32_t state);
 /** world_heard() - Next message of @type from @rank; length, or 0: none */
 int world_heard(struct world *w, uint32_t rank, uint32_t type, void *buf);
 
+/** world_tell() - The daemon says something to @rank */
+void world_tell(struct world *w, uint32_t rank, const void *msg, size_t n);
+
 /** world_turn() - Let every rank make progress @rounds times */
 void world_turn(struct world *w, int rounds);
 

@@ -114,6 +114,13 @@ static void fill(uint32_t unit, uint32_t n)
 		p[i] = (uint64_t)n << 8 | i;
 }
 
+/* Take it under whatever generation it has now. */
+static int take(struct snoo_abi_desc *d, uint32_t home, uint32_t *generation)
+{
+	return shm_block_take(d, home, block_generation(shm_block_look(d)),
+			      generation);
+}
+
 static void *copy_home(void *arg)
 {
 	struct shm_tx tx;
@@ -126,7 +133,7 @@ static void *copy_home(void *arg)
 		uint32_t unit = n % BLOCKS;
 		struct snoo_abi_desc *d = shm_region_desc(&region, unit);
 
-		while (shm_block_take(d, HOME, &gen))
+		while (take(d, HOME, &gen))
 			pause_a_little();
 		fill(unit, n);
 		while (shm_tx_room(&tx, 0) == 0)
@@ -173,7 +180,7 @@ static void *grant_home(void *arg)
 	struct snoo_abi_desc *d = shm_region_desc(&region, 0);
 
 	for (uint32_t n = 0; n < ROUNDS; n++) {
-		while (shm_block_take(d, me, &gen))
+		while (take(d, me, &gen))
 			pause_a_little();
 		fill(0, me + n);
 		check(shm_block_give(d, me, gen));

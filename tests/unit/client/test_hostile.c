@@ -16,6 +16,7 @@
 
 #include "client/channel.h"
 #include "client/progress.h"
+#include "client/wait.h"
 #include "shm/block.h"
 #include "tests/lib/world.h"
 
@@ -35,6 +36,13 @@ static int teardown(void **state)
 {
 	world_close(*state);
 	return 0;
+}
+
+/* Take it under whatever generation it has now. */
+static int take(struct snoo_abi_desc *d, uint32_t home, uint32_t *generation)
+{
+	return shm_block_take(d, home, block_generation(shm_block_look(d)),
+			      generation);
 }
 
 static void bystanders(struct world *w, uint32_t seed)
@@ -145,7 +153,7 @@ static void test_block_longer_than_the_pool(void **state)
 	struct world *w = *state;
 	uint32_t unit = world_blocks(w, 0, 1, 16384), generation;
 
-	assert_int_equal(shm_block_take(shm_region_desc(&w->region, unit), 0,
+	assert_int_equal(take(shm_region_desc(&w->region, unit), 0,
 					&generation), 0);
 	check_block(w, unit, generation, UINT64_MAX - 4096);
 }
@@ -155,7 +163,7 @@ static void test_stale_generation(void **state)
 	struct world *w = *state;
 	uint32_t unit = world_blocks(w, 0, 1, 16384), generation;
 
-	assert_int_equal(shm_block_take(shm_region_desc(&w->region, unit), 0,
+	assert_int_equal(take(shm_region_desc(&w->region, unit), 0,
 					&generation), 0);
 	check_block(w, unit, generation - 1, 100);
 }
@@ -219,6 +227,37 @@ static void test_ring_moved_out_of_the_pool(void **state)
 
 	forge(*state, line_word(SNOO_ABI_CONTROL, 0, 0, 0, 0), words);
 	expect_broken(*state);
+}
+
+/* A ring whose last line leads back to itself would never end. */
+static void test_ring_that_moves_to_itself(void **state)
+{
+	struct world *w = *state;
+	uint64_t words[7] = { SNOO_ABI_MOVED, 0 };
+
+	words[1] = open_channel(w)->offset;
+	forge(w, line_word(SNOO_ABI_CONTROL, 0, 0, 0, 0), words);
+	assert_int_equal(snoo_recv(w->ctx[1], NULL, 0, 0, 5, NULL), -EPROTO);
+	bystanders(w, 1);
+}
+
+/* A peer that always has something for us must not outlast a time limit. */
+static void test_a_flood_does_not_outlast_a_time_limit(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[1];
+	struct idle idle;
+	int ret = 0, x = 1;
+
+	snoo_set_timeout(ctx, 20000000);
+	wait_begin(&idle);
+	while (ret == 0) {
+		assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 1), 0);
+		ret = wait_step(ctx, &idle, SNOO_ABI_CALL_RECV);
+	}
+	wait_end(ctx, &idle);
+	assert_int_equal(ret, -ETIMEDOUT);
+	bystanders(w, 1);
 }
 
 static void test_impossible_credit(void **state)
@@ -286,6 +325,8 @@ int main(void)
 		T(test_invented_tokens_change_nothing),
 		T(test_more_bytes_than_accepted),
 		T(test_ring_moved_out_of_the_pool),
+		T(test_ring_that_moves_to_itself),
+		T(test_a_flood_does_not_outlast_a_time_limit),
 		T(test_impossible_credit),
 		T(test_directory_points_nowhere),
 		T(test_all_bits_of_all_bitmaps),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "client/lend.h"
+#include "shm/block.h"
 #include "tests/lib/world.h"
 
 static struct world world;
@@ -483,6 +485,99 @@ static void test_an_allowance_makes_streams_wait(void **state)
 	free(in);
 }
 
+/* GRANT of a unit that we still list, under @generation. */
+static void grant(struct world *w, uint32_t unit, uint32_t bytes,
+		  uint32_t generation)
+{
+	struct snoo_wire_block b = {
+		.unit = unit,
+		.bytes = bytes,
+		.generation = generation,
+	};
+
+	lend_granted(w->ctx[0], &b, 1);
+}
+
+static void test_a_unit_granted_anew_has_its_new_size(void **state)
+{
+	struct world *w = *state;
+	struct lend_class *small = &w->ctx[0]->lend[LEND_SMALL];
+	struct lend_class *large = &w->ctx[0]->lend[LEND_LARGE];
+	struct lend_block *b = list_entry(large->free.next, struct lend_block,
+					  link);
+	struct snoo_abi_desc *d = shm_region_desc(&w->region, b->unit);
+	uint32_t unit = b->unit, old = b->generation, held = small->held;
+	uint32_t generation;
+
+	assert_true(shm_block_recall(d, 0));
+	generation = shm_block_grant(d, 0);
+	/* From a daemon that took over: older than what we know. */
+	grant(w, unit, large->bytes, old);
+	assert_int_equal(large->held, 4);
+	/* Not taken as a large one, whatever is said later. */
+	for (int i = 0; i < 4; i++) {
+		struct lend_block *got = lend_take(w->ctx[0], LEND_LARGE, 10,
+						   &w->ctx[0]->peers[1], true);
+
+		assert_true(!got || got->unit != unit);
+	}
+	assert_int_equal(large->held, 3);
+	grant(w, unit, small->bytes, generation);
+	assert_int_equal(small->held, held + 1);
+	b = lend_take(w->ctx[0], LEND_SMALL, 10, &w->ctx[0]->peers[1], true);
+	assert_non_null(b);
+	assert_int_equal(b->unit, unit);
+	assert_int_equal(b->bytes, small->bytes);
+
+	/* Given back, recalled and granted as large, before we look. */
+	assert_true(shm_block_give(d, 0, b->generation));
+	assert_true(shm_block_recall(d, 0));
+	grant(w, unit, large->bytes, shm_block_grant(d, 0));
+	assert_int_equal(small->held, held);
+	assert_int_equal(large->held, 4);
+}
+
+/* Nothing of a rank that is gone is read again, from a ring that may be gone. */
+static void test_a_gone_peer_is_not_met_again(void **state)
+{
+	struct world *w = *state;
+	int x = 1, found;
+
+	assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 1), 0);
+	world_gone(w, 0, SNOO_ABI_LEFT);
+	world_turn(w, 2);
+	shm_wake_flag(w->ctx[1]->me->newcomers, 0);
+	shm_wake_flag(w->ctx[1]->me->summary, 0);
+	world_turn(w, 2);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 1, NULL), 0);
+	assert_int_equal(snoo_iprobe(w->ctx[1], 0, 1, &found, NULL), -EPIPE);
+	assert_int_equal(found, 0);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 1, NULL), -EPIPE);
+}
+
+/* What a new daemon is told as drained must be drained. */
+static void test_state_claims_only_what_is_drained(void **state)
+{
+	struct snoo_wire_resumed resumed = {
+		.head = { SNOO_WIRE_RESUMED, sizeof(resumed) },
+		.epoch = 3,
+	};
+	_Alignas(8) char buf[SNOO_WIRE_MAX];
+	struct snoo_wire_state said;
+	struct world *w = *state;
+
+	world_gone(w, 0, SNOO_ABI_DEAD);
+	world_tell(w, 1, &resumed, sizeof(resumed));
+	world_turn(w, 2);
+	assert_int_equal(world_heard(w, 1, SNOO_WIRE_STATE, buf),
+			 sizeof(said));
+	memcpy(&said, buf, sizeof(said));
+	assert_int_equal(said.epoch, 3);
+	assert_int_equal(said.seen_gone, 1);
+	assert_int_equal(said.gone, 0);
+	assert_true(world_heard(w, 1, SNOO_WIRE_ACK, buf) > 0);
+}
+
 static void test_bad_arguments_change_nothing(void **state)
 {
 	struct world *w = *state;
@@ -532,6 +627,9 @@ int main(void)
 		T(test_time_limits_withdraw_cleanly),
 		T(test_receiver_gives_a_transfer_up),
 		T(test_an_allowance_makes_streams_wait),
+		T(test_a_unit_granted_anew_has_its_new_size),
+		T(test_a_gone_peer_is_not_met_again),
+		T(test_state_claims_only_what_is_drained),
 		T(test_bad_arguments_change_nothing),
 	};
 

@@ -15,6 +15,13 @@
 
 static struct snoo_abi_desc desc;
 
+/* Take it under whatever generation it has now. */
+static int take(struct snoo_abi_desc *d, uint32_t home, uint32_t *generation)
+{
+	return shm_block_take(d, home, block_generation(shm_block_look(d)),
+			      generation);
+}
+
 static void set(uint32_t generation, uint32_t home,
 		enum snoo_abi_desc_state state)
 {
@@ -53,12 +60,12 @@ static void test_a_block_goes_round(void **state)
 	set(0, 0, SNOO_ABI_BLOCK_NONE);
 	shm_block_grant(&desc, HOME);
 	expect(1, HOME, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), 0);
+	assert_int_equal(take(&desc, HOME, &gen), 0);
 	assert_int_equal(gen, 2);
 	expect(2, HOME, SNOO_ABI_BLOCK_BUSY);
 	assert_true(shm_block_give(&desc, HOME, gen));
 	expect(2, HOME, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), 0);
+	assert_int_equal(take(&desc, HOME, &gen), 0);
 	assert_int_equal(gen, 3);
 	assert_true(shm_block_give(&desc, HOME, 3));
 	assert_true(shm_block_recall(&desc, HOME));
@@ -71,18 +78,18 @@ static void test_take_of_what_is_not_free(void **state)
 
 	(void)state;
 	set(5, HOME, SNOO_ABI_BLOCK_BUSY);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), -EBUSY);
+	assert_int_equal(take(&desc, HOME, &gen), -EBUSY);
 	expect(5, HOME, SNOO_ABI_BLOCK_BUSY);
 	set(5, 0, SNOO_ABI_BLOCK_NONE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), -ESTALE);
+	assert_int_equal(take(&desc, HOME, &gen), -ESTALE);
 	set(5, HOME, SNOO_ABI_BLOCK_NONE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), -ESTALE);
+	assert_int_equal(take(&desc, HOME, &gen), -ESTALE);
 	set(5, OTHER, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), -ESTALE);
+	assert_int_equal(take(&desc, HOME, &gen), -ESTALE);
 	expect(5, OTHER, SNOO_ABI_BLOCK_FREE);
 	/* A state that does not exist is not free. */
 	set(5, HOME, (enum snoo_abi_desc_state)0x42);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), -EBUSY);
+	assert_int_equal(take(&desc, HOME, &gen), -EBUSY);
 	assert_int_equal(gen, 99);
 }
 
@@ -111,9 +118,9 @@ static void test_a_give_that_comes_a_life_late(void **state)
 
 	(void)state;
 	set(5, HOME, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &first), 0);
+	assert_int_equal(take(&desc, HOME, &first), 0);
 	assert_true(shm_block_give(&desc, HOME, first));
-	assert_int_equal(shm_block_take(&desc, HOME, &second), 0);
+	assert_int_equal(take(&desc, HOME, &second), 0);
 	assert_int_not_equal(first, second);
 	assert_false(shm_block_give(&desc, HOME, first));
 	expect(second, HOME, SNOO_ABI_BLOCK_BUSY);
@@ -142,13 +149,13 @@ static void test_recall_against_take_in_both_orders(void **state)
 
 	(void)state;
 	set(5, HOME, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), 0);
+	assert_int_equal(take(&desc, HOME, &gen), 0);
 	assert_false(shm_block_recall(&desc, HOME));
 	expect(6, HOME, SNOO_ABI_BLOCK_BUSY);
 
 	set(5, HOME, SNOO_ABI_BLOCK_FREE);
 	assert_true(shm_block_recall(&desc, HOME));
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), -ESTALE);
+	assert_int_equal(take(&desc, HOME, &gen), -ESTALE);
 	expect(6, 0, SNOO_ABI_BLOCK_NONE);
 }
 
@@ -159,13 +166,13 @@ static void test_a_new_grant_is_a_new_generation(void **state)
 
 	(void)state;
 	set(5, HOME, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), 0);
+	assert_int_equal(take(&desc, HOME, &gen), 0);
 	assert_true(shm_block_give(&desc, HOME, gen));
 	assert_true(shm_block_recall(&desc, HOME));
 	shm_block_grant(&desc, HOME);
 	expect(8, HOME, SNOO_ABI_BLOCK_FREE);
 	assert_false(shm_block_give(&desc, HOME, gen));
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), 0);
+	assert_int_equal(take(&desc, HOME, &gen), 0);
 	assert_int_equal(gen, 9);
 }
 
@@ -190,7 +197,7 @@ static void test_generations_run_through_2_to_the_32(void **state)
 
 	(void)state;
 	set(UINT32_MAX, HOME, SNOO_ABI_BLOCK_FREE);
-	assert_int_equal(shm_block_take(&desc, HOME, &gen), 0);
+	assert_int_equal(take(&desc, HOME, &gen), 0);
 	assert_int_equal(gen, 0);
 	expect(0, HOME, SNOO_ABI_BLOCK_BUSY);
 	assert_true(shm_block_give(&desc, HOME, 0));
@@ -203,9 +210,24 @@ static void test_generations_run_through_2_to_the_32(void **state)
 	expect(0, 0, SNOO_ABI_BLOCK_NONE);
 }
 
+/* A unit that came back in another grant may have another size. */
+static void test_another_grant_is_not_taken_for_ours(void **state)
+{
+	uint32_t first, gen;
+
+	(void)state;
+	first = shm_block_grant(&desc, HOME);
+	assert_true(shm_block_recall(&desc, HOME));
+	assert_int_not_equal(shm_block_grant(&desc, HOME), first);
+	assert_int_equal(shm_block_take(&desc, HOME, first, &gen), -ESTALE);
+	assert_int_equal(block_state(shm_block_look(&desc)),
+			 SNOO_ABI_BLOCK_FREE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_another_grant_is_not_taken_for_ours),
 		cmocka_unit_test(test_the_word_keeps_its_fields_apart),
 		cmocka_unit_test(test_a_block_goes_round),
 		cmocka_unit_test(test_take_of_what_is_not_free),
