@@ -140,8 +140,8 @@ const struct conf_key conf_domain_keys[] = {
 	KEY(ivshmem.pin_vcpus, CONF_BOOL, "false", LIVE),
 
 	KEY(ranks_max, CONF_INT, "256", FIXED, .min = 1, .max = 4096),
-	KEY(job_ranks_max, CONF_INT, "64", LIVE, .min = 1, .max = 4096),
-	KEY(eager_bytes, CONF_SIZE32, "\"64K\"",
+	KEY(job_ranks_max, CONF_INT, "64", LIVE, .min = 1, .max = 1024),
+	KEY(eager_bytes, CONF_SIZE32, "\"16K\"",
 	    LIVE, .min = 0, .max = 16 * M),
 	KEY(block_bytes.small, CONF_SIZE32, "\"16K\"",
 	    FIXED, .min = 4 * K, .max = 16 * M, .pow2 = true),

@@ -86,7 +86,7 @@ static int plan(struct pool *p, const struct pool_params *params, char *why)
 
 	if (ret == -ENOSPC && params->size >= POOL_SIZE_MIN)
 		return fail(ret, why, "a pool of %llu MiB is too small for %u "
-			    "ranks: raise pool.size or lower ranks_max",
+			    "ranks: raise pool.size_bytes or lower ranks_max",
 			    (unsigned long long)(params->size / MIB),
 			    params->nranks);
 	if (ret || params->size < POOL_SIZE_MIN)
@@ -137,7 +137,7 @@ static int ask(const struct pool_params *params, bool huge, char *why)
 			return 0;
 		return fail(-ENOMEM, why, "%llu huge pages of 2 MiB are "
 			    "needed, %llu are free: sysctl vm.nr_hugepages, "
-			    "or lower pool.size",
+			    "or lower pool.size_bytes",
 			    (unsigned long long)need,
 			    (unsigned long long)room);
 	}
@@ -146,7 +146,7 @@ static int ask(const struct pool_params *params, bool huge, char *why)
 	if (room >= need)
 		return 0;
 	return fail(-ENOMEM, why, "%llu MiB of memory are needed, %llu are "
-		    "available: lower pool.size, or raise the cgroup's limit",
+		    "available: lower pool.size_bytes, or raise the cgroup's limit",
 		    (unsigned long long)(need / MIB),
 		    (unsigned long long)(room / MIB));
 }

@@ -139,7 +139,7 @@ static uint32_t lend_blocks(struct rank *r, int size, uint32_t n)
 		.instance = r->led.instance,
 		.node = r->led.node,
 	};
-	uint32_t got = 0, unit;
+	uint32_t got = 0, unit, generation;
 
 	for (n = min_u32(n, SNOO_WIRE_LIST); got < n; got++) {
 		int64_t bytes = arena_take(d->arena, &want, &unit);
@@ -147,13 +147,15 @@ static uint32_t lend_blocks(struct rank *r, int size, uint32_t n)
 		if (bytes < 0)
 			break;
 		SNOO_TESTPOINT("daemon_grant_taken");
-		if (touch_block_grant(r, unit)) {
+		if (touch_block_grant(r, unit, &generation)) {
 			arena_give(d->arena, unit);
 			break;
 		}
 		SNOO_TESTPOINT("daemon_grant_marked");
 		block[got].unit = unit;
 		block[got].bytes = of_pair(&d->conf->block_bytes, size);
+		block[got].generation = generation;
+		block[got].reserved = 0;
 	}
 	r->blocks[size] += got;
 	if (got)
@@ -254,7 +256,7 @@ void supply_again(struct rank *r)
 {
 	struct snoo_wire_block block[SNOO_WIRE_LIST];
 	struct domain *d = r->dom;
-	uint32_t n = 0;
+	uint32_t n = 0, generation;
 
 	for (uint32_t u = arena_first(d->arena, false, r->slot);
 	     u != ARENA_NONE && n < SNOO_WIRE_LIST;
@@ -268,10 +270,13 @@ void supply_again(struct rank *r)
 			size = LARGE;
 		else if (p.kind != ARENA_BLOCK_SMALL)
 			continue;
-		if (touch_block_state(r, u) != SNOO_ABI_BLOCK_FREE)
+		if (touch_block_state(r, u, &generation) !=
+		    SNOO_ABI_BLOCK_FREE)
 			continue;
 		block[n].unit = u;
-		block[n++].bytes = of_pair(&d->conf->block_bytes, size);
+		block[n].bytes = of_pair(&d->conf->block_bytes, size);
+		block[n].generation = generation;
+		block[n++].reserved = 0;
 	}
 	if (n)
 		post_grant(r, block, n);

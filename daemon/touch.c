@@ -376,14 +376,16 @@ static void grant_step(void *arg)
 {
 	struct step *s = arg;
 
-	shm_block_grant(desc(s), s->rank->slot);
+	*(uint32_t *)s->out = shm_block_grant(desc(s), s->rank->slot);
 }
 
-int touch_block_grant(const struct rank *r, uint32_t unit)
+int touch_block_grant(const struct rank *r, uint32_t unit,
+		      uint32_t *generation)
 {
 	struct step s = on_rank(r);
 
 	s.a = unit;
+	s.out = generation;
 	return (int)run(&s, grant_step);
 }
 
@@ -421,14 +423,17 @@ static void look_step(void *arg)
 	struct step *s = arg;
 	uint64_t word = shm_block_look(desc(s));
 
+	*(uint32_t *)s->out = block_generation(word);
 	if (block_home(word) == s->rank->slot)
 		s->ret = block_state(word);
 }
 
-int touch_block_state(const struct rank *r, uint32_t unit)
+int touch_block_state(const struct rank *r, uint32_t unit,
+		      uint32_t *generation)
 {
 	struct step s = on_rank(r);
 
 	s.a = unit;
+	s.out = generation;
 	return (int)run(&s, look_step);
 }

@@ -68,10 +68,12 @@ int touch_channel(const struct job *j, uint32_t receiver, uint32_t sender,
 int64_t touch_ring_begin(const struct rank *r, uint32_t unit, uint64_t bytes);
 
 /* Blocks: shm/block.h.  touch_block_recall(): 1 it is ours, 0 it is not. */
-int touch_block_grant(const struct rank *r, uint32_t unit);
+int touch_block_grant(const struct rank *r, uint32_t unit,
+		      uint32_t *generation);
 int touch_block_recall(const struct rank *r, uint32_t unit);
 int touch_block_seize(struct domain *d, uint32_t unit);
 /* enum snoo_abi_desc_state as seen from @r: 0 if it is not its block. */
-int touch_block_state(const struct rank *r, uint32_t unit);
+int touch_block_state(const struct rank *r, uint32_t unit,
+		      uint32_t *generation);
 
 #endif /* DAEMON_TOUCH_H */

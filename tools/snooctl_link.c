@@ -277,7 +277,8 @@ int link_ask(struct link *l, const char *verb, json_t *args, json_t **answer)
 	free(text);
 	ret = send_all(l, line, strlen(line), until_ms);
 	free(line);
-	if (!ret)
+	/* Turned away before we spoke: the reason is there to read. */
+	if (!ret || ret == -EPIPE)
 		ret = receive(l, answer, until_ms);
 	return ret ? failed(l, verb, ret) : 0;
 }

@@ -70,7 +70,7 @@ static int number(const char **text, unsigned int max, unsigned int *out)
 static int parse_ranks(const char *text, unsigned int *out)
 {
 	if (number(&text, SNOORUN_RANKS_MAX, out) || *text || *out == 0)
-		return bad("-n takes a number of ranks, 1 to 4096");
+		return bad("-n takes a number of ranks, 1 to 1024");
 	return 0;
 }
 

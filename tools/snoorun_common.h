@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SNOORUN_RANKS_MAX	4096
+#define SNOORUN_RANKS_MAX	1024
 
 /* Exit codes of our own; env(1) and timeout(1) use the same. */
 enum {
