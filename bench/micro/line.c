@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * line.c - ping-pong of one bare cache line: what the machine can do at best
+ *
+ * Usage: line [MS]
+ *
+ * Two processes, each pinned to a core of its own, share a page.  One writes a
+ * number into its line, the other answers in the other line (each line has one
+ * writer, as in a channel), or both use one and the same line.  Prints the
+ * one-way time of each way.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "shm/cpu.h"
+
+#define STOP	UINT64_MAX
+#define BATCH	1000u  /* round trips that are timed together */
+#define BATCHES 65536u /* of which the median is the result */
+
+struct shared {
+	alignas(128) _Atomic uint64_t ping;
+	alignas(128) _Atomic uint64_t pong;
+};
+
+/*
+ * Edge PING and edge PONG: release store here, acquire load at the other core.
+ * The numbers carry nothing else, but a message would need this order.
+ */
+static void await(_Atomic uint64_t *word, uint64_t value)
+{
+	while (atomic_load_explicit(word, memory_order_acquire) != value)
+		cpu_pause();
+}
+
+/*
+ * Odd numbers go out, even ones come back.  The median of many batches leaves
+ * out those in which one of the two cores was taken away.
+ */
+static double measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
+		      uint64_t *next, uint64_t ms)
+{
+	static double ns[BATCHES];
+	uint64_t begin = bench_now_ns(), start = begin, now;
+	size_t n = 0;
+
+	do {
+		for (unsigned int i = 0; i < BATCH; i++) {
+			atomic_store_explicit(out, *next, memory_order_release);
+			await(in, *next + 1);
+			*next += 2;
+		}
+		now = bench_now_ns();
+		ns[n++] = (double)(now - start) / BATCH / 2;
+		start = now;
+	} while (now - begin < ms * 1000000 && n < BATCHES);
+	return bench_median(ns, n);
+}
+
+static void answer(_Atomic uint64_t *in, _Atomic uint64_t *out)
+{
+	uint64_t next = 1;
+
+	for (;;) {
+		uint64_t seen = atomic_load_explicit(in, memory_order_acquire);
+
+		if (seen == STOP)
+			return;
+		if (seen != next) {
+			cpu_pause();
+			continue;
+		}
+		atomic_store_explicit(out, next + 1, memory_order_release);
+		next += 2;
+	}
+}
+
+/* The other side is a child of its own and ends with us. */
+static double ping_pong(_Atomic uint64_t *out, _Atomic uint64_t *in,
+			const int core[2], uint64_t ms)
+{
+	uint64_t next = 1;
+	double ns;
+	pid_t child;
+
+	child = fork();
+	if (child < 0)
+		bench_die("fork: %s", strerror(errno));
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		bench_pin(core[1]);
+		answer(out, in);
+		_exit(EXIT_SUCCESS);
+	}
+	bench_pin(core[0]);
+	ns = measure(out, in, &next, ms);
+	atomic_store_explicit(out, STOP, memory_order_release);
+	waitpid(child, NULL, 0);
+	return ns;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t ms = argc > 1 ? bench_number("MS", argv[1], 1, 60000) : 200;
+	const int core[2] = { bench_allowed(0), bench_allowed(1) };
+	struct shared *s;
+	double two, one;
+
+	if (core[1] < 0)
+		bench_die("needs two cores in the affinity mask");
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED)
+		bench_die("mmap: %s", strerror(errno));
+	two = ping_pong(&s->ping, &s->pong, core, ms);
+	memset(s, 0, sizeof(*s));
+	one = ping_pong(&s->ping, &s->ping, core, ms);
+
+	bench_open("line");
+	bench_real("two_lines_ns", two);
+	bench_real("one_line_ns", one);
+	bench_int("core0", (uint64_t)core[0]);
+	bench_int("core1", (uint64_t)core[1]);
+	bench_close();
+	munmap(s, sizeof(*s));
+	return EXIT_SUCCESS;
+}
