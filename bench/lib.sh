@@ -12,7 +12,7 @@
 #   machine_json             what we run on
 #   machine_line JSON        the same for people
 #   settings_json            how the peers are set
-#   switch_points            sets REGISTER_MAX and BLOCK_MAX, in bytes
+#   switch_points            sets REGISTER_MAX, LINES_MAX and BLOCK_MAX
 #
 # Environment: B, the build folder.
 
@@ -87,20 +87,24 @@ snoo_run() {
 }
 
 # What decides a message's path: the register's capacity, which is that of a
-# line, and what the running daemon tells its ranks.
+# line; how much goes in a run of lines where the ring has room; and what the
+# running daemon tells its ranks.
 switch_points() {
 	local all
 	all=$("$B/bin/snooctl" --json config 2>/dev/null) || all='{}'
 	REGISTER_MAX=56
+	LINES_MAX=1024
 	BLOCK_MAX=$(jq -r '
 		def first(f): [.. | objects | f | numbers] | .[0];
-		[first(.eager_bytes) // 65536,
+		[first(.eager_bytes) // 16384,
 		 first(.block_bytes? | objects | .small) // 16384] | min' <<<"$all")
 }
 # path_of BYTES
 path_of() {
 	if (($1 <= REGISTER_MAX)); then
 		echo register
+	elif (($1 <= LINES_MAX)); then
+		echo lines
 	elif (($1 <= BLOCK_MAX)); then
 		echo block
 	else

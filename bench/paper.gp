@@ -2,7 +2,7 @@
 # paper.gp - draw what paper.sh measured; paper_plot.sh sets the variables
 #
 # data: folder with memcpy, mpich, snoo (buffer, median, min, max) and ratio
-# reg, block: last buffer of the path; ratio: 1 if there is a peer to compare
+# reg, run, block: last buffer of the path; ratio: 1 if there is a peer to compare
 # head, where, peer: texts
 
 lo = 0.75
@@ -21,6 +21,7 @@ labels = "set xtics ('1 B' 1, '4' 4, '16' 16, '64' 64, '256' 256, " . \
 	"'1 KiB' 1024, '4' 4096, '16' 16384, '64' 65536, '256' 262144, " . \
 	"'1 MiB' 1048576, '4' 4194304); set xlabel 'message buffer'"
 set arrow 1 from reg, graph 0 to reg, graph 1 nohead ls 9
+set arrow 3 from run, graph 0 to run, graph 1 nohead ls 9
 set arrow 2 from block, graph 0 to block, graph 1 nohead ls 9
 
 set multiplot
@@ -33,9 +34,11 @@ set bmargin at screen (ratio ? 0.37 : 0.12)
 set label 1 head at screen 0.085, 0.955 font ',15'
 set label 2 where at screen 0.085, 0.917 font ',10' tc rgb '#666666'
 set label 3 'register' at sqrt(lo * reg), graph 1.03 center font ',10' tc rgb '#555555'
-set label 4 'block' at sqrt(reg * block), graph 1.03 center font ',10' tc rgb '#555555'
+set label 8 'lines' at sqrt(reg * run), graph 1.03 center font ',10' tc rgb '#555555'
+set label 4 'block' at sqrt(run * block), graph 1.03 center font ',10' tc rgb '#555555'
 set label 5 'streamed' at sqrt(block * hi), graph 1.03 center font ',10' tc rgb '#555555'
 set label 6 sprintf('to %d B ', reg) at reg, graph 0.035 right font ',9' tc rgb '#777777'
+set label 9 sprintf('to %d KiB ', run / 1024) at run, graph 0.035 right font ',9' tc rgb '#777777'
 set label 7 sprintf('to %d KiB ', block / 1024) at block, graph 0.035 right font ',9' tc rgb '#777777'
 set logscale y 10
 set ylabel 'bandwidth, GB/s' offset 1

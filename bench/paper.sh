@@ -62,7 +62,7 @@ done
 say "The paper's experiment: ${TOTAL/%G/ GiB} between two pinned ranks, buffer by buffer."
 machine_line "$machine"
 jq -r 'to_entries[] | "  \(.key)\(" " * (9 - (.key | length)))\(.value)"' <<<"$settings"
-say "  paths    register to $REGISTER_MAX B, block to $BLOCK_MAX B, streamed above"
+say "  paths    register to $REGISTER_MAX B, lines to $LINES_MAX B, block to $BLOCK_MAX B, streamed above"
 say "  rounds   $ROUNDS, in turn; at most $CAP_MS ms a sample"
 say
 
@@ -135,7 +135,7 @@ daemon_stop
 # ---- tell --------------------------------------------------------------------
 
 jq -s --argjson machine "$machine" --argjson settings "$settings" \
-	--argjson reg "$REGISTER_MAX" --argjson block "$BLOCK_MAX" \
+	--argjson reg "$REGISTER_MAX" --argjson lines "$LINES_MAX" --argjson block "$BLOCK_MAX" \
 	--arg total "$TOTAL" --argjson cap "$CAP_MS" --argjson spent "$spent" '
 	def median: sort | if length % 2 == 1 then .[(length - 1) / 2]
 		else (.[length / 2 - 1] + .[length / 2]) / 2 end;
@@ -149,10 +149,11 @@ jq -s --argjson machine "$machine" --argjson settings "$settings" \
 	  machine: $machine,
 	  settings: ($settings + {total: $total, cap_ms: $cap}),
 	  seconds: $spent,
-	  switch_points: {register_max: $reg, block_max: $block},
+	  switch_points: {register_max: $reg, lines_max: $lines, block_max: $block},
 	  curve: (group_by(.buffer) | map(.[0].buffer as $n | {
 		buffer: $n,
-		path: (if $n <= $reg then "register" elif $n <= $block then "block"
+		path: (if $n <= $reg then "register" elif $n <= $lines then "lines"
+			elif $n <= $block then "block"
 			else "streamed" end),
 		snoo: stat("snoo"), mpich: stat("mpich"), memcpy: stat("memcpy") }
 		| . + {ratio: (if .mpich then .snoo.median_mbps / .mpich.median_mbps
@@ -177,7 +178,8 @@ jq -r "$human"'
 	"",
 	"MB/s (10^6 bytes), median of \([.samples[].round] | max) rounds.  "
 		+ "* stopped by the limit of \(.settings.cap_ms) ms a sample.",
-	"The path changes above \(.switch_points.register_max) B (register to block) "
+	"The path changes above \(.switch_points.register_max) B (register to lines), "
+		+ "\(.switch_points.lines_max | human) (lines to block) "
 		+ "and above \(.switch_points.block_max | human) (block to streamed)."
 	' "$OUT/curve.json"
 [[ -n $MPICH_WHY ]] && say "MPICH: skipped: $MPICH_WHY."

@@ -21,6 +21,7 @@ vars=$(jq -r --arg data "$tmp" '
 	def text: gsub("\u0027"; "") | "\u0027\(.)\u0027";
 	"data = \($data | text)",
 	"reg = \(.switch_points.register_max)",
+	"run = \(.switch_points.lines_max)",
 	"block = \(.switch_points.block_max)",
 	"ratio = \(if any(.curve[]; .ratio) then 1 else 0 end)",
 	"head = \(.settings.total | sub("G$"; " GiB") | . + " between two ranks, blocking send and receive" | text)",

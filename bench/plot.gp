@@ -3,7 +3,7 @@
 #
 # data: folder with snoo, mpich, openmpi (bytes, median, min, max) and memcpy
 # kind: latency (us) or bandwidth (GB/s); bare: one-way time of a line, us
-# reg, block: largest message of the path; head, where: texts
+# reg, run, block: largest message of the path; head, where: texts
 
 lo = 0.75
 hi = 4194304 * 1.33
@@ -24,6 +24,7 @@ set xtics ('1 B' 1, '4' 4, '16' 16, '64' 64, '256' 256, '1 KiB' 1024, \
 	'4' 4194304)
 set xlabel 'message'
 set arrow 1 from reg, graph 0 to reg, graph 1 nohead ls 9
+set arrow 3 from run, graph 0 to run, graph 1 nohead ls 9
 set arrow 2 from block, graph 0 to block, graph 1 nohead ls 9
 set lmargin at screen 0.085
 set rmargin at screen 0.975
@@ -32,7 +33,8 @@ set bmargin at screen 0.14
 set label 1 head at screen 0.085, 0.945 font ',15'
 set label 2 where at screen 0.085, 0.895 font ',10' tc rgb '#666666'
 set label 3 'register' at sqrt(lo * reg), graph 1.03 center font ',10' tc rgb '#555555'
-set label 4 'block' at sqrt(reg * block), graph 1.03 center font ',10' tc rgb '#555555'
+set label 8 'lines' at sqrt(reg * run), graph 1.03 center font ',10' tc rgb '#555555'
+set label 4 'block' at sqrt(run * block), graph 1.03 center font ',10' tc rgb '#555555'
 set label 5 'streamed' at sqrt(block * hi), graph 1.03 center font ',10' tc rgb '#555555'
 
 if (kind eq 'latency') {

@@ -32,6 +32,7 @@ draw() {
 		def text: gsub("\u0027"; "") | "\u0027\(.)\u0027";
 		"data = \($data | text)", "kind = \($kind | text)", "head = \($head | text)",
 		"reg = \(.switch_points.register_max)",
+		"run = \(.switch_points.lines_max)",
 		"block = \(.switch_points.block_max)",
 		"bare = \(.bare_line_ns.two_lines.median / 1000)",
 		"where = \("\(.machine.cpu), \(.machine.cores) cores, \(.machine.kind); "

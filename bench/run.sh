@@ -138,7 +138,7 @@ spent=$((SECONDS - begin))
 daemon_stop
 
 jq -s --argjson machine "$machine" --argjson settings "$settings" \
-	--argjson reg "$REGISTER_MAX" --argjson block "$BLOCK_MAX" \
+	--argjson reg "$REGISTER_MAX" --argjson lines "$LINES_MAX" --argjson block "$BLOCK_MAX" \
 	--argjson spent "$spent" --argjson ms "$MS" -f "$TOP/bench/summary.jq" \
 	"$SAMPLES" >"$OUT/bench.json" || die "cannot write $OUT/bench.json"
 jq -r -f "$TOP/bench/table.jq" "$OUT/bench.json" | tee "$OUT/bench.txt"

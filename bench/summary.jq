@@ -30,7 +30,7 @@ def points(name; ranks; value; less):
 	seconds: $spent,
 	ms_per_point: $ms,
 	rounds: ([.[].round] | max),
-	switch_points: {register_max: $reg, block_max: $block},
+	switch_points: {register_max: $reg, lines_max: $lines, block_max: $block},
 	bare_line_ns: {
 		two_lines: ([.[] | select(.bench == "line") | .two_lines_ns] | stat),
 		one_line: ([.[] | select(.bench == "line") | .one_line_ns] | stat)

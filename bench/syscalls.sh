@@ -63,7 +63,7 @@ between >"$BENCH_TMP/twice"
 
 say "System calls of each rank between begin and end of a steady phase"
 say
-awk -v reg="$REGISTER_MAX" -v block="$BLOCK_MAX" '
+awk -v reg="$REGISTER_MAX" -v run="$LINES_MAX" -v block="$BLOCK_MAX" '
 BEGIN {
 	printf "%-8s %8s %-8s %4s %15s %15s %11s  %s\n", "pattern", "bytes",
 		"path", "rank", "calls/messages", "twice as many", "preempted", "calls"
@@ -76,7 +76,7 @@ END {
 		which = ""
 		for (k = 7; k <= NF; k++) which = which " " $k
 		printf "%-8s %8d %-8s %4d %15s %15s %11d %s\n", $1, $2,
-			$2 <= reg ? "register" : $2 <= block ? "block" : "streamed",
+			$2 <= reg ? "register" : $2 <= run ? "lines" : $2 <= block ? "block" : "streamed",
 			$4, once[$1, $2, $4], $5 "/" $3, taken[$1, $2], which
 		if ($5 > $3 / 1000 + 8 + 4 * taken[$1, $2]) bad++
 	}

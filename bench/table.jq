@@ -10,6 +10,7 @@ def col: if . then "\(.median | num | cell(9))  "
 	+ ("\(.min | num)..\(.max | num)" | left(17)) else "        -" + " " * 19 end;
 def times: if . then "\(. * 100 | round / 100)x" | cell(8) else "       -" end;
 def path($p): if . <= $p.register_max then "register"
+	elif . <= $p.lines_max then "lines"
 	elif . <= $p.block_max then "block" else "streamed" end;
 def head($first): ($first | cell(9)) + "           "
 	+ (["SNOO", "MPICH", "Open MPI"] | map(cell(9) + "  " + ("min..max" | left(17))) | add);

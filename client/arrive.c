@@ -10,6 +10,7 @@
 
 #include "client/arrive.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/channel.h"
@@ -39,12 +40,44 @@ static struct arrival *unexpected(struct snoo *ctx, struct peer *p,
 	return a;
 }
 
+static int arrive_run(struct snoo *ctx, struct peer *p, uint64_t word0)
+{
+	uint64_t n = *(const volatile uint64_t *)shm_rx_words(&p->rx);
+	int64_t run = shm_rx_run(&p->rx, word0, n);
+	struct snoo_request *req;
+
+	if (run < 0)
+		return -EPROTO;
+	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	if (req) {
+		recv_run(ctx, req, p, line_tag(word0), n);
+	} else {
+		struct arrival *a = unexpected(ctx, p, ARRIVAL_HEAP, word0, n);
+
+		if (!a)
+			return -ENOMEM;
+		a->heap = malloc((size_t)n);
+		if (!a->heap) {
+			arrival_free(ctx, a);
+			return -ENOMEM;
+		}
+		shm_rx_gather(&p->rx, a->heap, n);
+		match_keep(ctx, a);
+	}
+	/* The DATA line is popped with all others. */
+	for (; run > 0; run--)
+		shm_rx_pop(&p->rx);
+	return 0;
+}
+
 static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0)
 {
 	unsigned int n = line_inlined(word0);
 	struct snoo_request *req;
 	struct arrival *a;
 
+	if (line_flags(word0) == SNOO_ABI_STREAM)
+		return arrive_run(ctx, p, word0);
 	if (line_flags(word0) != 0 || n > SNOO_ABI_INLINE_MAX)
 		return -EPROTO;
 	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));

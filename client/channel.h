@@ -26,6 +26,20 @@ int channel_ready(struct snoo *ctx, struct peer *p);
  */
 bool channel_room(struct snoo *ctx, struct peer *p);
 
+/**
+ * channel_run_fits() - May a message of @n bytes go in a run of lines now?
+ *
+ * Not if it takes more than a quarter of the ring: then one message would
+ * wait for the other's credit.
+ */
+static inline bool channel_run_fits(struct peer *p, uint64_t n)
+{
+	uint32_t lines = 1 + shm_ring_run(n);
+
+	return n <= ENGINE_RUN_BYTES && lines <= p->tx.nlines / 4 &&
+	       shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS + lines - 1) > 0;
+}
+
 /** channel_wake() - We have written something for @p: ring if it sleeps */
 void channel_wake(struct snoo *ctx, struct peer *p);
 

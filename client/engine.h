@@ -43,6 +43,7 @@
 #define ENGINE_ANY		UINT32_MAX	/* any source, any tag */
 #define ENGINE_CONTEXT_USER	0		/* MPI_COMM_WORLD */
 #define ENGINE_CONTEXT_COLL	1		/* collectives */
+#define ENGINE_RUN_BYTES	1024		/* longer ones go by block */
 #define ENGINE_SPARES		16		/* spare rings kept, each size */
 
 enum peer_state {

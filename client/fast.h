@@ -19,12 +19,30 @@
 #define FAST_SPINS	256	/* looks at the line before the long way */
 #define FAST_TURNS	1024	/* messages before a look at everything else */
 
+/** fast_run() - Publish @len bytes in a run of lines, as fast_send() */
+static inline bool fast_run(struct snoo *ctx, struct peer *p, const void *buf,
+			    size_t len, uint32_t tag)
+{
+	if (!p->tx_open || !list_empty(&p->busy) || p->state != PEER_LIVE ||
+	    !channel_run_fits(p, len))
+		return false;
+	shm_tx_publish_run(&p->tx,
+			   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
+				     shm_ring_run(len), ENGINE_CONTEXT_USER,
+				     tag), buf, len);
+	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
+	channel_wake(ctx, p);
+	return true;
+}
+
 /** fast_send() - Publish @len bytes in a line; false: take the long way */
 static inline bool fast_send(struct snoo *ctx, struct peer *p,
 			     const void *buf, size_t len, uint32_t tag)
 {
-	if (len > SNOO_ABI_INLINE_MAX || !p->tx_open ||
-	    !list_empty(&p->busy) || p->state != PEER_LIVE ||
+	if (len > SNOO_ABI_INLINE_MAX)
+		return fast_run(ctx, p, buf, len, tag);
+	if (!p->tx_open || !list_empty(&p->busy) || p->state != PEER_LIVE ||
 	    shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
 		return false;
 	line_copy(shm_tx_words(&p->tx), buf, len);
@@ -34,6 +52,43 @@ static inline bool fast_send(struct snoo *ctx, struct peer *p,
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
 	channel_wake(ctx, p);
 	return true;
+}
+
+/**
+ * fast_take() - Copy the message whose line was seen; its last line stays
+ *
+ * Return: bytes copied; -1: not a message for the short way
+ */
+static inline int64_t fast_take(struct shm_rx *rx, uint64_t word0, void *buf,
+				size_t capacity, uint64_t *length)
+{
+	/* Type, flags and context; lap, inline and tag masked out. */
+	uint64_t kind = word0 & UINT64_C(0xffff03cf);
+	size_t n;
+
+	if (kind == line_word(SNOO_ABI_DATA, 0, 0, ENGINE_CONTEXT_USER, 0)) {
+		*length = line_inlined(word0);
+		if (*length > SNOO_ABI_INLINE_MAX)
+			return -1;
+		n = *length < capacity ? *length : capacity;
+		line_copy(buf, shm_rx_words(rx), n);
+		return (int64_t)n;
+	}
+	if (kind == line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 0,
+			      ENGINE_CONTEXT_USER, 0)) {
+		int64_t run;
+
+		*length = *(const volatile uint64_t *)shm_rx_words(rx);
+		run = shm_rx_run(rx, word0, *length);
+		if (run < 0)
+			return -1;
+		n = *length < capacity ? *length : capacity;
+		shm_rx_gather(rx, buf, n);
+		for (; run > 0; run--)
+			shm_rx_pop(rx);
+		return (int64_t)n;
+	}
+	return -1;
 }
 
 /**
@@ -48,7 +103,7 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 			     uint32_t *mark)
 {
 	uint64_t word0;
-	unsigned int n;
+	int64_t n;
 
 	if (!p->rx_open || ctx->posted != 0 || !list_empty(&p->arrivals) ||
 	    !list_empty(&ctx->busy))
@@ -64,26 +119,17 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 			return false;
 		cpu_pause();
 	}
-	/* Exactly a DATA line without flags, of the user's context. */
-	if ((word0 & ~(SNOO_ABI_LAP_MASK << SNOO_ABI_LAP_SHIFT) &
-	     ~(SNOO_ABI_INLINE_MASK << SNOO_ABI_INLINE_SHIFT) & 0xffffffff) !=
-	    line_word(SNOO_ABI_DATA, 0, 0, ENGINE_CONTEXT_USER, 0))
+	if (tag != ENGINE_ANY && tag != line_tag(word0))
 		return false;
-	n = line_inlined(word0);
-	if (n > SNOO_ABI_INLINE_MAX ||
-	    (tag != ENGINE_ANY && tag != line_tag(word0)))
+	n = fast_take(&p->rx, word0, buf, capacity, length);
+	if (n < 0)
 		return false;
-
-	*length = n;
 	*mark = line_tag(word0);
-	if (n > capacity)
-		n = (unsigned int)capacity;
-	line_copy(buf, shm_rx_words(&p->rx), n);
 	shm_rx_pop(&p->rx);
 	if (shm_rx_due(&p->rx))
 		channel_tell(ctx, p);
 	shm_count(ctx->me, SHM_COUNT_received, 1);
-	shm_count(ctx->me, SHM_COUNT_received_bytes, n);
+	shm_count(ctx->me, SHM_COUNT_received_bytes, (uint64_t)n);
 	return true;
 }
 

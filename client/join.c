@@ -23,6 +23,8 @@
 #include "client/member.h"
 #include "client/news.h"
 
+#define JOIN_TRIES	20	/* daemons that may die over our HELLO */
+
 static int fail(struct session_text *why, int error, const char *what)
 {
 	snprintf(why->text, sizeof(why->text), "%s: %s", what,
@@ -172,12 +174,12 @@ static int hear_welcome(int fd, struct snoo_wire_welcome *w, int *pool,
 			 (int)sizeof(e->text) - 1, e->text);
 		return e->error > 0 ? -e->error : -EPROTO;
 	}
-	if (n < 0)
+	if (n < 0 && n != -ECONNRESET)
 		return fail(why, (int)n, "waiting for the daemon's answer");
-	snprintf(why->text, sizeof(why->text), n == 0 ?
+	snprintf(why->text, sizeof(why->text), n <= 0 ?
 		 "the daemon closed the connection without an answer" :
 		 "the daemon's answer was not understood");
-	return n == 0 ? -ECONNREFUSED : -EPROTO;
+	return n <= 0 ? -EAGAIN : -EPROTO;
 }
 
 static int map_pool(struct snoo *ctx, const struct snoo_wire_welcome *w,
@@ -308,29 +310,45 @@ int session_enter(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	return ret ? fail(why, ret, "register block") : 0;
 }
 
-int session_open(struct snoo *ctx, const struct session_join *join,
+/*
+ * One HELLO and its answer.  -EAGAIN: the daemon died before it answered; the
+ * next one listens at the same socket and knows nothing of us.
+ */
+static int greet(struct snoo *ctx, const struct session_join *join,
+		 uint64_t deadline_ns, struct snoo_wire_welcome *w, int *pool,
 		 struct session_text *why)
 {
-	uint64_t deadline_ns = 0;
-	struct snoo_wire_welcome w = { 0 };
-	int pool = -1;
-	int ret;
+	int ret = open_socket(join, why);
 
-	if (join->timeout_ns)
-		deadline_ns = clock_ns() + (uint64_t)join->timeout_ns;
-	ret = open_socket(join, why);
-	ctx->session.fd = ret;
-	if (ret < 0) {
-		ctx->session.fd = -1;
+	if (ret < 0)
 		return ret;
-	}
+	ctx->session.fd = ret;
 	ret = say_hello(ctx->session.fd, join, why);
 	if (ret == 0)
 		ret = wait_readable(ctx->session.fd, deadline_ns, why);
 	if (ret == 0)
-		ret = hear_welcome(ctx->session.fd, &w, &pool, why);
+		ret = hear_welcome(ctx->session.fd, w, pool, why);
+	if (ret == 0)
+		return 0;
+	close(ctx->session.fd);
+	ctx->session.fd = -1;
+	return ret;
+}
+
+int session_open(struct snoo *ctx, const struct session_join *join,
+		 struct session_text *why)
+{
+	uint64_t deadline_ns = 0;
+	struct snoo_wire_welcome w;
+	int pool = -1;
+	int ret = -EAGAIN;
+
+	if (join->timeout_ns)
+		deadline_ns = clock_ns() + (uint64_t)join->timeout_ns;
+	for (int i = 0; i < JOIN_TRIES && ret == -EAGAIN; i++)
+		ret = greet(ctx, join, deadline_ns, &w, &pool, why);
 	if (ret)
-		goto out_close;
+		return ret == -EAGAIN ? -ECONNREFUSED : ret;
 
 	ret = session_enter(ctx, &w, pool, why);
 	if (ret)

@@ -115,6 +115,9 @@ static void on_error(struct snoo *ctx, struct snoo_wire_error *m)
 static bool on_message(struct snoo *ctx, union news *m, uint32_t n)
 {
 	switch (m->head.type) {
+	case SNOO_WIRE_WELCOME:
+		/* Said again by a daemon that took over; we are in. */
+		return n == sizeof(struct snoo_wire_welcome);
 	case SNOO_WIRE_START:
 		if (n != sizeof(m->start))
 			return false;

@@ -53,19 +53,6 @@ static void drop_blocks(struct snoo *ctx, struct peer *p)
 	}
 }
 
-static void drop_offers(struct snoo *ctx, struct peer *p)
-{
-	struct list *next;
-
-	for (struct list *n = p->arrivals.next; n != &p->arrivals; n = next) {
-		struct arrival *a = list_entry(n, struct arrival, by_peer);
-
-		next = n->next;
-		if (a->kind == ARRIVAL_OFFER)
-			arrival_free(ctx, a);
-	}
-}
-
 static void fail_list(struct snoo *ctx, struct list *head,
 		      struct token_table *tokens, int error)
 {
@@ -100,7 +87,6 @@ static void fail_all(struct snoo *ctx, struct peer *p)
 	fail_list(ctx, &p->streams, &ctx->offers, error);
 	fail_list(ctx, &p->incoming, &ctx->accepts, error);
 	fail_posted(ctx, p, error);
-	drop_offers(ctx, p);
 	ctx->gone++;
 	lend_back(ctx, p);
 	lend_wants(ctx, 0, 0);

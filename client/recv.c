@@ -31,6 +31,14 @@ void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
 }
 
+void recv_run(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+	      uint32_t tag, uint64_t length)
+{
+	shm_rx_gather(&p->rx, req->buf, length < req->len ? length : req->len);
+	found(req, p->rank, tag, length);
+	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
+}
+
 void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
 	       uint32_t generation)
 {
@@ -136,7 +144,13 @@ static void take_arrival(struct snoo *ctx, struct snoo_request *req,
 		request_done(ctx, self, 0);
 		break;
 	case ARRIVAL_OFFER:
-		recv_accept(ctx, req, p, a->tag, a->token, a->length);
+		/* Of a peer that is gone: its turn is kept, it is cut off. */
+		if (p->state == PEER_LIVE) {
+			recv_accept(ctx, req, p, a->tag, a->token, a->length);
+			break;
+		}
+		found(req, a->from, a->tag, a->length);
+		request_done(ctx, req, member_error(p));
 		break;
 	}
 	arrival_free(ctx, a);

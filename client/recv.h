@@ -18,6 +18,10 @@ int recv_start(struct snoo *ctx, struct snoo_request *req);
 void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 	       uint32_t tag, const void *data, uint64_t length);
 
+/** recv_run() - Complete @req with the checked run that is next in the ring */
+void recv_run(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+	      uint32_t tag, uint64_t length);
+
 /**
  * recv_block() - Complete @req with a message in a block, and give it back
  *

@@ -6,6 +6,8 @@
  * ========================
  *
  *   up to 56 bytes       DATA    the payload is in the line
+ *   up to 1 KiB          DATA    a run of lines, if they are a small part of
+ *                                the ring
  *   up to eager_bytes    BLOCK   in one block, if one is free and the
  *                                receiver has not left too many unread
  *   all else             OFFER   the receiver accepts when it has a buffer;
@@ -47,6 +49,23 @@ static void push_line(struct snoo *ctx, struct peer *p,
 	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, n);
 	request_done(ctx, req, 0);
+}
+
+/* A message of several lines, if the ring has room for it now. */
+static bool push_run(struct snoo *ctx, struct peer *p,
+		     struct snoo_request *req)
+{
+	if (!channel_run_fits(p, req->len))
+		return false;
+	shm_tx_publish_run(&p->tx,
+			   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
+				     shm_ring_run(req->len), req->context,
+				     req->tag),
+			   req->buf, (size_t)req->len);
+	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	request_done(ctx, req, 0);
+	return true;
 }
 
 /* Bytes of blocks that one peer may leave unread: half of our grant. */
@@ -140,7 +159,7 @@ static int push_envelope(struct snoo *ctx, struct peer *p,
 		push_line(ctx, p, req);
 		return 0;
 	}
-	if (push_block(ctx, p, req))
+	if (push_run(ctx, p, req) || push_block(ctx, p, req))
 		return 0;
 	return push_offer(ctx, p, req);
 }

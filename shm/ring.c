@@ -118,6 +118,94 @@ bool shm_tx_drained(struct shm_tx *tx)
 	return shm_tx_refresh(tx) == 0 && tx->consumed == tx->published;
 }
 
+static uint64_t next_lap(uint64_t lap)
+{
+	return (lap + (UINT64_C(1) << SNOO_ABI_LAP_SHIFT)) &
+	       SNOO_ABI_LAP_MASK << SNOO_ABI_LAP_SHIFT;
+}
+
+void shm_tx_publish_run(struct shm_tx *tx, uint64_t word0, const void *data,
+			size_t n)
+{
+	struct shm_line *head = tx->next, *line = tx->next;
+	uint64_t piece = line_word(SNOO_ABI_PIECE, 0, 0, 0, 0);
+	uint64_t head_lap = tx->lap, lap = tx->lap;
+	const unsigned char *from = data;
+	size_t at = SNOO_ABI_PIECE_MAX;
+	uint32_t lines = 1;
+
+	head->word[0] = n;
+	memcpy(&head->word[1], from, SNOO_ABI_PIECE_MAX);
+	for (; at < n; at += SNOO_ABI_INLINE_MAX, lines++) {
+		size_t left = n - at;
+
+		if (++line == tx->end) {
+			line = tx->lines;
+			lap = next_lap(lap);
+		}
+		if (left >= SNOO_ABI_INLINE_MAX)
+			memcpy(line->word, from + at, SNOO_ABI_INLINE_MAX);
+		else
+			line_copy(line->word, from + at, left);
+		/* Relaxed: seen through the DATA line, which comes last. */
+		atomic_store_explicit(&line->word0, piece | lap,
+				      memory_order_relaxed);
+	}
+	SNOO_TESTPOINT("run_filled");
+	/* LINE, release side, for all lines of the run at once. */
+	atomic_store_explicit(&head->word0, word0 | head_lap,
+			      memory_order_release);
+	tx->published += lines;
+	tx->next = line + 1;
+	tx->lap = lap;
+	if (tx->next == tx->end) {
+		tx->next = tx->lines;
+		tx->lap = next_lap(lap);
+	}
+}
+
+int64_t shm_rx_run(const struct shm_rx *rx, uint64_t word0, uint64_t n)
+{
+	uint32_t run = line_inlined(word0);
+	const struct shm_line *line = rx->next;
+	uint64_t lap = rx->lap;
+
+	if (n <= SNOO_ABI_INLINE_MAX ||
+	    n > SNOO_ABI_PIECE_MAX + (uint64_t)run * SNOO_ABI_INLINE_MAX ||
+	    shm_ring_run(n) != run || run > SNOO_ABI_RUN_LINES ||
+	    run >= rx->nlines)
+		return -EPROTO;
+	for (uint32_t i = 0; i < run; i++) {
+		if (++line == rx->end) {
+			line = rx->lines;
+			lap = next_lap(lap);
+		}
+		/* Relaxed: whole since before the DATA line was published. */
+		if (atomic_load_explicit(&line->word0, memory_order_relaxed) !=
+		    (line_word(SNOO_ABI_PIECE, 0, 0, 0, 0) | lap))
+			return -EPROTO;
+	}
+	return run;
+}
+
+void shm_rx_gather(const struct shm_rx *rx, void *to, uint64_t n)
+{
+	const struct shm_line *line = rx->next;
+	unsigned char *at = to;
+	uint64_t part = n < SNOO_ABI_PIECE_MAX ? n : SNOO_ABI_PIECE_MAX;
+
+	line_copy(at, &line->word[1], (size_t)part);
+	for (at += part, n -= part; n > 0; at += part, n -= part) {
+		if (++line == rx->end)
+			line = rx->lines;
+		part = n < SNOO_ABI_INLINE_MAX ? n : SNOO_ABI_INLINE_MAX;
+		if (part == SNOO_ABI_INLINE_MAX)
+			memcpy(at, line->word, SNOO_ABI_INLINE_MAX);
+		else
+			line_copy(at, line->word, (size_t)part);
+	}
+}
+
 int shm_rx_open(struct shm_rx *rx, const struct shm_region *r,
 		uint64_t offset)
 {

@@ -133,6 +133,29 @@ static inline void shm_tx_publish(struct shm_tx *tx, uint64_t word0)
 	}
 }
 
+/**
+ * shm_ring_run() - PIECE lines that a message of @n bytes needs in a run
+ *
+ * The first 48 bytes are in the DATA line.
+ */
+static inline uint32_t shm_ring_run(uint64_t n)
+{
+	if (n <= SNOO_ABI_PIECE_MAX)
+		return 0;
+	return (uint32_t)((n - SNOO_ABI_PIECE_MAX + SNOO_ABI_INLINE_MAX - 1) /
+			  SNOO_ABI_INLINE_MAX);
+}
+
+/**
+ * shm_tx_publish_run() - Publish a message in several lines
+ * @word0:	Of the DATA line, with flag STREAM and the count of PIECE lines
+ * @data:	@n bytes, SNOO_ABI_INLINE_MAX < @n
+ *
+ * There must be room for 1 + shm_ring_run(@n) lines.
+ */
+void shm_tx_publish_run(struct shm_tx *tx, uint64_t word0, const void *data,
+			size_t n);
+
 /** shm_tx_note() - Show the published count to who reads status */
 void shm_tx_note(struct shm_tx *tx);
 
@@ -179,6 +202,22 @@ static inline void shm_rx_pop(struct shm_rx *rx)
 			  SNOO_ABI_LAP_MASK << SNOO_ABI_LAP_SHIFT;
 	}
 }
+
+/**
+ * shm_rx_run() - Check the run whose DATA line shm_rx_peek() has seen
+ * @word0:	Of that line
+ * @n:		Bytes of the message, as its word 1 says (a copy)
+ *
+ * Return: PIECE lines, or -EPROTO: this is no run of @n bytes
+ */
+int64_t shm_rx_run(const struct shm_rx *rx, uint64_t word0, uint64_t n);
+
+/**
+ * shm_rx_gather() - Copy the first @n bytes of a run that was checked
+ *
+ * The lines stay where they are: pop the PIECE lines and the DATA line.
+ */
+void shm_rx_gather(const struct shm_rx *rx, void *to, uint64_t n);
 
 /** shm_rx_due() - Is it time to tell the producer? */
 static inline bool shm_rx_due(const struct shm_rx *rx)

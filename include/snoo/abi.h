@@ -102,11 +102,13 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
 #define SNOO_ABI_INLINE_MAX	56	/* bytes in words 1..7 */
 #define SNOO_ABI_WIDE_MAX	40	/* bytes in words 3..7 */
 #define SNOO_ABI_PIECE_MAX	48	/* bytes in words 2..7 */
+#define SNOO_ABI_RUN_LINES	62	/* PIECE lines of a run, at most */
 
 /*
  * type     word 1         word 2        word 3      word 4      word 5
  * -------  -------------  ------------  ----------  ----------  ---------
  * DATA     payload ...                                          (WIDE: match, immediate, payload)
+ * DATA*    length         payload ...                           (* flag STREAM: a run, see below)
  * BLOCK    match          index | gen   length      0
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
  * OFFER    match          tx token      length      ways        offset
@@ -114,9 +116,14 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * DONE     tx token       status
  * CANCEL   tx token       0                                               (sender: end this offer)
  * CANCEL*  rx token       status                                          (* flag STREAM: transfer ends early)
- * PIECE    rx token       payload ...
+ * PIECE*   rx token       payload ...                           (* flag STREAM)
+ * PIECE    payload ...                                          (part of a run)
  * CONTROL  verb           argument
  * LEAVE    0
+ *
+ * A run is a message in several lines: DATA with flag STREAM, whose inline
+ * field counts the PIECE lines without flags that follow it, 56 bytes in each.
+ * They are published first, the DATA line last: who sees it sees all of them.
  *
  * index | gen: unit of the arena in the low 32 bits, generation above.
  * A token is {index 32 low, generation 32 high} in the table of the rank that
@@ -141,7 +148,7 @@ enum snoo_abi_flag {
 	SNOO_ABI_WIDE	= 0x1,	/* word 1 match, word 2 immediate */
 	SNOO_ABI_SYNC	= 0x2,	/* the sender wants DONE at match */
 	SNOO_ABI_AFTER	= 0x4,	/* word 7: register messages to wait for */
-	SNOO_ABI_STREAM	= 0x8,	/* part of an accepted transfer */
+	SNOO_ABI_STREAM	= 0x8,	/* part of an accepted transfer; a run */
 };
 
 /* Verbs of a CONTROL line between two ranks. */

@@ -34,8 +34,9 @@ is "one that was stopped moved less" \
 	"$(q 'all(.samples[]; .capped == 0 or .bytes < 4194304)')" true
 is "the paths follow the switch points" \
 	"$(q '.switch_points as $p | all(.curve[]; .path == (if .buffer <= $p.register_max
-		then "register" elif .buffer <= $p.block_max then "block" else "streamed" end))')" true
-is "all three paths occur" "$(q '[.curve[].path] | unique | join(" ")')" "block register streamed"
+		then "register" elif .buffer <= $p.lines_max then "lines"
+		elif .buffer <= $p.block_max then "block" else "streamed" end))')" true
+is "all four paths occur" "$(q '[.curve[].path] | unique | join(" ")')" "block lines register streamed"
 like "memcpy has figures" "$(q '.curve[-1].memcpy.median_mbps > 0')" true
 if [[ $(q '.curve[0].mpich') == null ]]; then
 	like "MPICH is skipped with a word" "$text" 'MPICH: skipped: '
@@ -44,7 +45,7 @@ else
 	is "and every size a ratio" "$(q 'all(.curve[]; .ratio > 0)')" true
 fi
 for n in "1 B" "56 B" "1 KiB" "4 MiB"; do
-	like "the table has a line for $n" "$text" " $n  (register|block|streamed)"
+	like "the table has a line for $n" "$text" " $n  (register|lines|block|streamed)"
 done
 like "the table names the limit" "$text" 'limit of 4 ms'
 if command -v gnuplot >/dev/null; then

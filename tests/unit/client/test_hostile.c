@@ -127,6 +127,32 @@ static void test_inline_length_beyond_the_line(void **state)
 	expect_broken(*state);
 }
 
+static void test_run_longer_than_its_lines(void **state)
+{
+	uint64_t words[7] = { 5000 };
+
+	forge(*state, line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 63, 0, 5),
+	      words);
+	expect_broken(*state);
+}
+
+static void test_run_without_its_lines(void **state)
+{
+	uint64_t words[7] = { 100 };
+
+	forge(*state, line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 1, 0, 5),
+	      words);
+	expect_broken(*state);
+}
+
+static void test_part_of_a_run_alone(void **state)
+{
+	uint64_t words[7] = { 0 };
+
+	forge(*state, line_word(SNOO_ABI_PIECE, 0, 0, 0, 0), words);
+	expect_broken(*state);
+}
+
 static void check_block(struct world *w, uint32_t unit, uint32_t generation,
 			uint64_t length)
 {
@@ -317,6 +343,9 @@ int main(void)
 		T(test_reserved_types),
 		T(test_type_none_with_a_fresh_lap),
 		T(test_inline_length_beyond_the_line),
+		T(test_run_longer_than_its_lines),
+		T(test_run_without_its_lines),
+		T(test_part_of_a_run_alone),
 		T(test_block_outside_the_arena),
 		T(test_block_of_somebody_else),
 		T(test_block_longer_than_the_pool),

@@ -77,7 +77,7 @@ static void carry(struct world *w, size_t n, uint32_t seed)
 }
 
 static const size_t sizes[] = {
-	0, 1, 7, 8, 55, 56, 57, 64, 1000, 16383, 16384, 16385, 65536,
+	0, 1, 7, 8, 55, 56, 57, 64, 300, 832, 833, 1000, 2000, 16383, 16384, 16385, 65536,
 	65537, 262144, 1000003, 4u << 20,
 };
 
@@ -89,6 +89,7 @@ static void test_every_size_arrives_whole(void **state)
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 			carry(w, sizes[i], round * 100 + (uint32_t)i);
 	}
+	assert_true(shm_counter(w->ctx[0]->me, SHM_COUNT_sent_run) > 0);
 	assert_true(shm_counter(w->ctx[0]->me, SHM_COUNT_sent_block) > 0);
 	assert_true(shm_counter(w->ctx[0]->me, SHM_COUNT_sent_streamed) > 0);
 	assert_int_equal(shm_counter(w->ctx[0]->me, SHM_COUNT_pieces), 0);
@@ -195,7 +196,8 @@ static void check_truncated(struct world *w, size_t n)
 static void test_a_longer_message_is_cut_and_told(void **state)
 {
 	check_truncated(*state, 40);
-	check_truncated(*state, 1000);
+	check_truncated(*state, 500);
+	check_truncated(*state, 2000);
 	check_truncated(*state, 500000);
 	carry(*state, 500000, 9);
 }

@@ -28,7 +28,7 @@ struct job {
 static size_t size_of(uint32_t x)
 {
 	static const size_t sizes[] = {
-		0, 4, 56, 57, 300, 9000, 16384, 20000, 70000, 400000,
+		0, 4, 56, 57, 700, 9000, 16384, 20000, 70000, 400000,
 	};
 
 	return sizes[(x * 2654435761u >> 8) % 10];

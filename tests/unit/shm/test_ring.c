@@ -91,6 +91,61 @@ static void start_at(struct fixture *f, uint32_t n)
 	atomic_store_explicit(&f->abi->consumed, n, memory_order_relaxed);
 }
 
+static void run_of(struct fixture *f, const unsigned char *data, size_t n)
+{
+	shm_tx_publish_run(&f->tx, line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
+					     shm_ring_run(n), 0, 7), data, n);
+}
+
+/* Every length, at every place in the ring, across its end and all laps. */
+static void test_runs_arrive_whole_wherever_they_lie(void **state)
+{
+	unsigned char out[500], in[500];
+	struct fixture *f = *state;
+	uint64_t word0;
+
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (unsigned char)(i * 7 + i / 256);
+	for (size_t n = 57; n < sizeof(out); n++) {
+		uint32_t lines = 1 + shm_ring_run(n);
+
+		assert_true(shm_tx_room(&f->tx, lines - 1) > 0);
+		assert_false(shm_rx_peek(&f->rx, &word0));
+		run_of(f, out, n);
+		assert_true(shm_rx_peek(&f->rx, &word0));
+		assert_int_equal(shm_rx_run(&f->rx, word0, n), lines - 1);
+		memset(in, 0, sizeof(in));
+		shm_rx_gather(&f->rx, in, n);
+		assert_memory_equal(in, out, n);
+		assert_int_equal(in[n], 0);
+		shm_rx_gather(&f->rx, in, n / 2);
+		for (uint32_t i = 0; i < lines; i++)
+			shm_rx_pop(&f->rx);
+		shm_rx_tell(&f->rx);
+		assert_int_equal(f->rx.consumed, f->tx.published);
+	}
+	push(f, 3);
+	expect_pop(f, 3);
+}
+
+static void test_a_run_that_cannot_be_is_refused(void **state)
+{
+	static const unsigned char data[300];
+	struct fixture *f = *state;
+	uint64_t word0;
+
+	run_of(f, data, 300);
+	assert_true(shm_rx_peek(&f->rx, &word0));
+	assert_int_equal(shm_rx_run(&f->rx, word0, 300), 5);
+	assert_int_equal(shm_rx_run(&f->rx, word0, 56), -EPROTO);
+	assert_int_equal(shm_rx_run(&f->rx, word0, 48 + 4 * 56), -EPROTO);
+	assert_int_equal(shm_rx_run(&f->rx, word0, 48 + 5 * 56 + 1), -EPROTO);
+	assert_int_equal(shm_rx_run(&f->rx, word0, UINT64_MAX), -EPROTO);
+	/* One of its lines is not there, or is no PIECE. */
+	atomic_store(&f->line[3].word0, 0);
+	assert_int_equal(shm_rx_run(&f->rx, word0, 300), -EPROTO);
+}
+
 static void test_lines_of_every_size(void **state)
 {
 	uint64_t head = sizeof(struct snoo_abi_ring);
@@ -409,6 +464,8 @@ static void test_a_reused_ring_begins_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(test_runs_arrive_whole_wherever_they_lie),
+		T(test_a_run_that_cannot_be_is_refused),
 		cmocka_unit_test(test_lines_of_every_size),
 		T(test_format_zeroes_and_names_the_home),
 		T(test_format_stays_inside_the_arena),
