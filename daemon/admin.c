@@ -265,8 +265,10 @@ void admin_close(struct admin *a)
 {
 	if (!a)
 		return;
-	while (a->clients)
-		close_client(a->clients);
+	for (struct client *c = a->clients, *next; c; c = next) {
+		next = c->next;
+		close_client(c);
+	}
 	listen_close(&a->listener, LISTEN_UNLINK);
 	free(a);
 }

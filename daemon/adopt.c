@@ -132,6 +132,8 @@ static void take_fds(struct rank *r)
 	if (fd < 0)
 		return;
 	if (!state_rank_alive(r) || r->pidfd < 0) {
+		/* The keeper's copy would keep the connection open. */
+		shutdown(fd, SHUT_RDWR);
 		close(fd);
 		return;
 	}
@@ -155,8 +157,11 @@ static void tell(struct rank *r)
 {
 	struct session *s = r->session;
 
-	if (s->state == SESSION_WELCOMED)
+	if (!(r->led.flags & ATTACH_CONFIRMED)) {
 		post_welcome(r);
+		/* It is in the socket, which outlives us. */
+		attach_confirmed(r);
+	}
 	s->resumed = state_epoch(r->dom);
 	post_resumed(r);
 	if (r->rings[SMALL] == 0)

@@ -232,10 +232,14 @@ static int adopt(struct domain *d, int ledger, int pool,
 	}
 	head = ledger_head(d->ledger);
 	ledger_get_domain(d->ledger, &led);
+	if (led.state == LEDGER_DOMAIN_NEW) {
+		/* Nobody has been in it yet. */
+		close(pool);
+		return -ENOENT;
+	}
 	if (led.state != LEDGER_DOMAIN_LIVE) {
 		close(pool);
-		snprintf(why, DOMAIN_TEXT, "%s", led.state ==
-			 LEDGER_DOMAIN_LOST ? led.lost : "it was never ready");
+		snprintf(why, DOMAIN_TEXT, "%s", led.lost);
 		return -EBADMSG;
 	}
 	pp.size = head->pool_size;

@@ -125,7 +125,8 @@ struct keeper_params {
  * keeper_run() - Be the keeper: start the daemon, again and again
  *
  * Call it before anything else is open.  Restarts the daemon when a signal
- * or an exit code other than 0 and KEEPER_EXIT_CONFIG ends it, for ever: at
+ * or an exit code other than 0 and KEEPER_EXIT_CONFIG ends it (any exit code
+ * ends the keeper too as long as no daemon has said READY), for ever: at
  * once, or, when it keeps dying young, after up to 100 ms if it had said READY
  * and up to a second if it had not.  SIGTERM and
  * SIGINT are passed on and end the keeper with the daemon, SIGHUP and SIGUSR1

@@ -61,6 +61,7 @@ struct keeper_proc {
 	unsigned int young;	/* deaths in a row of young daemons */
 	bool ready;		/* this daemon has said READY */
 	bool ran;		/* the program could be started once */
+	bool served;		/* some daemon has said READY */
 	bool stopping;
 	bool done;
 	int code;		/* for main(), when done */
@@ -265,7 +266,7 @@ static void pass_on(struct keeper_proc *k, const struct keeper_note *note)
 	static const char ready[] = "READY\n";
 
 	if (note->ready)
-		k->ready = true;
+		k->ready = k->served = true;
 	if (note->ready && k->ready_fd >= 0) {
 		if (write(k->ready_fd, ready, sizeof(ready) - 1) < 0)
 			log_warn("keeper: nobody waits for readiness");
@@ -299,7 +300,9 @@ static void on_death(struct keeper_proc *k, int status)
 	/* Its last words: they are in the socket, and its pid is still ours. */
 	read_socket(k);
 	k->child = 0;
-	if (k->stopping || code == 0 || code == KEEPER_EXIT_CONFIG) {
+	/* A first start that fails is not tried again: it has said why. */
+	if (k->stopping || code == 0 || code == KEEPER_EXIT_CONFIG ||
+	    (WIFEXITED(status) && !k->served)) {
 		k->done = true;
 		k->code = code;
 		return;

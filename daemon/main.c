@@ -17,9 +17,8 @@
  * 12. privs_filter()		seccomp
  * 13. READY
  *
- * Exit codes: 0 stopped as asked, 1 failed, 2 usage or configuration (and,
- * under a keeper, whatever made the first start fail), 3 a domain is served
- * already, 75 handed over to the next daemon.
+ * Exit codes: 0 stopped as asked, 1 failed, 2 usage or configuration, 3 a
+ * domain is served already, 75 handed over to the next daemon.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +60,6 @@ struct daemon {
 	struct loop_watch *keeper_death;
 	struct admin *admin;
 	bool resumes;			/* fds were kept for us */
-	bool started;			/* READY was said */
 	bool has_keeper;		/* a process of ours, above us */
 };
 
@@ -452,7 +450,6 @@ static int serve(struct daemon *dm, int *locks)
 		return say(EXIT_FAILED, strerror(-ret));
 	SNOO_TESTPOINT("daemon_ready");
 	say_ready(dm);
-	dm->started = true;
 	log_always(LOG_LEVEL_INFO, "ready version=%s pid=%d runtime_dir=%s "
 		   "domains=%u keeper=\"%s\"", SNOO_VERSION, (int)getpid(),
 		   dm->sh.conf->runtime_dir, dm->sh.conf->ndomains,
@@ -503,10 +500,6 @@ static int run(struct daemon *dm)
 	code = lock_all(c, locks);
 	if (code == EXIT_OK)
 		code = serve(dm, locks);
-	/* A start that had nothing to go on with is not tried for ever. */
-	if (dm->has_keeper && !dm->resumes && !dm->started &&
-	    (code == EXIT_FAILED || code == EXIT_SERVED))
-		code = KEEPER_EXIT_CONFIG;
 out:
 	close_all(dm, code);
 	for (unsigned int i = 0; i < c->ndomains; i++)

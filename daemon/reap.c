@@ -134,6 +134,7 @@ void reap_again(struct rank *r)
 {
 	show(r);
 	fail_forming(r->job, r);
+	forget(r, "socket");
 	if (r->led.state == LEDGER_RANK_LEFT || r->pidfd < 0)
 		drop_pidfd(r);
 	look_soon(r->dom);

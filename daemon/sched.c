@@ -114,7 +114,7 @@ static bool spent(const struct sched *s, const struct sched_rank *r)
 {
 	uint64_t left = room(r);
 
-	return left == 0 || (r->want && left < s->slack);
+	return left < s->slack;
 }
 
 /* Who has something to move?  Counts them, by job too. */
@@ -184,7 +184,8 @@ static void begin_round(struct sched *s, uint64_t now_ns)
 		s->late_rounds++;
 		if (s->scale > 1)
 			s->scale /= 2;
-	} else if (age < s->round_ns * 3 / 2 && s->scale < SCHED_SCALE_MAX) {
+	} else if (age < s->round_ns * SCHED_PATIENCE / 2 &&
+		   s->scale < SCHED_SCALE_MAX) {
 		s->scale *= 2;
 	}
 	for (struct sched_rank *r = s->ranks; r; r = r->next) {

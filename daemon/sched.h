@@ -21,8 +21,9 @@
  *    else for one.  If even the smallest rounds end like this time after
  *    time, it is not the others that slow it down: it no longer counts
  *    until it has used up an allowance again.
- *  - Rounds grow while everybody has used them up at the first look, so that
- *    sharing costs little, and shrink when somebody is late.
+ *  - Rounds grow while everybody has used them up after a few looks, so that
+ *    the time from there to the next look costs little, and shrink when
+ *    somebody is late.
  *  - One rank alone is not limited.
  *  - When nobody has waited for `contended_ns`, nothing is limited any more.
  *
@@ -41,7 +42,7 @@
 
 #define SCHED_UNLIMITED	UINT64_MAX	/* SNOO_ABI_UNLIMITED */
 #define SCHED_SCALE_MAX	64u		/* a round is at most this many quanta */
-#define SCHED_PATIENCE	4u		/* round times */
+#define SCHED_PATIENCE	8u		/* round times */
 #define SCHED_LATE_MAX	4u		/* smallest rounds, then it is slow */
 
 /** struct sched_job - What the ranks of one job share; caller's memory */
@@ -83,7 +84,8 @@ struct sched {
 	uint64_t quantum;		/* bytes */
 	uint64_t round_ns;
 	uint64_t contended_ns;
-	uint64_t slack;			/* bytes: less is as good as nothing */
+	uint64_t slack;			/* bytes, at least 1: less is as good
+					 * as nothing */
 
 	/* sched.c */
 	struct sched_job *jobs;

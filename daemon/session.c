@@ -263,6 +263,12 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 	struct rank *r = s->rank;
 	uint32_t last = r->job->led.gone_epoch;
 
+	/*
+	 * The answer to a daemon that died before it read it: the rank
+	 * answers each RESUMED, and ours is still to come.
+	 */
+	if (s->resumed && (int32_t)(m->epoch - s->resumed) < 0)
+		return;
 	if (!s->resumed || m->epoch != s->resumed) {
 		fail(s, EPROTO, "STATE for epoch %u, but RESUMED said %u",
 		     m->epoch, s->resumed);
@@ -339,9 +345,6 @@ static void on_message(struct session *s, const union message *m,
 			on_pinned(s, &m->pinned);
 		return;
 	}
-	/* The last daemon may have read its PINNED and died over it. */
-	if (s->state == SESSION_WELCOMED && s->resumed)
-		confirm(s);
 	if (s->state == SESSION_ATTACHED)
 		on_attached(s, m);
 	else
@@ -511,11 +514,8 @@ int session_adopt(struct rank *r, int fd)
 	s->who.start_time = r->led.start_time;
 	s->rank = r;
 	r->session = s;
-	s->state = r->led.flags & ATTACH_CONFIRMED ? SESSION_ATTACHED :
-		   SESSION_WELCOMED;
-	if (s->state == SESSION_WELCOMED)
-		loop_timer_start(s->deadline,
-				 r->dom->sh->conf->limits.handshake_ms, 0);
+	/* No deadline: it may be computing, long since. */
+	s->state = SESSION_ATTACHED;
 	return 0;
 }
 

@@ -9,17 +9,31 @@
 #include "daemon/touch.h"
 
 #define NS_PER_MS	UINT64_C(1000000)
-#define IDLE_MS		50	/* between looks at jobs with a rate limit */
+#define IDLE_MIN_MS	50	/* between looks while nobody works */
+#define IDLE_MAX_MS	1000
 
-static void read_ranks(struct domain *d)
+/* Has anybody moved something since the last look? */
+static bool read_ranks(struct domain *d, uint64_t now)
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < d->nranks; i++) {
 		struct rank *r = d->rank[i];
+		uint64_t before;
 		struct touch_words w;
 
-		if (r && state_rank_alive(r) && touch_words(r, &w) == 0)
-			sched_report(&r->sched, w.used, w.want);
+		if (!r || !state_rank_alive(r) || touch_words(r, &w))
+			continue;
+		before = r->sched.used;
+		sched_report(&r->sched, w.used, w.want);
+		if (r->sched.used == before && !w.want)
+			continue;
+		any = true;
+		/* At work, with less than it could use: so it goes on. */
+		if (r->need.blocks[SMALL] || r->need.blocks[LARGE])
+			sched_short(&d->sched, now);
 	}
+	return any;
 }
 
 static void tell_ranks(struct domain *d)
@@ -43,35 +57,48 @@ static bool rate_limited(const struct domain *d)
 	return false;
 }
 
-static void next_look(struct domain *d, bool soon)
+/*
+ * Who is short of something has said so once and need not say it again when
+ * it goes back to work: as long as there is somebody, we look, less and less
+ * often while nobody works.
+ */
+static uint64_t next_ms(struct domain *d, bool soon, bool moved)
 {
+	if (soon || moved)
+		d->idle_ms = IDLE_MIN_MS;
 	if (soon)
-		loop_timer_start(d->rounds, d->sched.round_ns / NS_PER_MS, 0);
-	else if (rate_limited(d))
-		loop_timer_start(d->rounds, IDLE_MS, 0);
-	else
-		loop_timer_stop(d->rounds);
+		return d->sched.round_ns / NS_PER_MS;
+	if (rate_limited(d))
+		return IDLE_MIN_MS;
+	if (!supply_wanted(d))
+		return 0;
+	d->idle_ms = d->idle_ms < IDLE_MAX_MS / 2 ? d->idle_ms * 2 :
+		     IDLE_MAX_MS;
+	return d->idle_ms;
 }
 
 static void look(void *arg)
 {
 	struct domain *d = arg;
-	bool before = d->sched.contended, more;
+	bool before = d->sched.contended, more, moved;
+	uint64_t now = loop_now_ns(), ms;
 
 	if (d->lost)
 		return;
-	read_ranks(d);
-	more = sched_tick(&d->sched, loop_now_ns());
-	if (d->sched.contended || supply_wanted(d)) {
+	moved = read_ranks(d, now);
+	more = sched_tick(&d->sched, now);
+	if (d->sched.contended || supply_wanted(d))
 		supply_balance(d);
-		more = true;
-	}
 	tell_ranks(d);
 	if (before && !d->sched.contended) {
 		log_debug("pool is no longer short domain=%s", d->name);
 		supply_retry(d);
 	}
-	next_look(d, more);
+	ms = next_ms(d, more, moved);
+	if (ms)
+		loop_timer_start(d->rounds, ms, 0);
+	else
+		loop_timer_stop(d->rounds);
 }
 
 int share_open(struct domain *d)

@@ -4,7 +4,8 @@
  *
  * Carries out what sched.h decides.  Asleep while nobody is limited and
  * nobody is short: then there is no timer.  NEED asks for a look
- * (d->share_work); from there on a timer looks every round until all is well.
+ * (d->share_work); from there on a timer looks every round while the pool is
+ * short, and now and then as long as somebody has less than he has asked for.
  */
 #ifndef DAEMON_SHARE_H
 #define DAEMON_SHARE_H

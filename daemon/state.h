@@ -176,6 +176,7 @@ struct domain {
 	uint32_t next_slot;		/* where the search for one begins */
 	struct sched sched;
 	struct loop_timer *rounds;	/* share.c */
+	uint64_t idle_ms;		/* share.c: until the next look */
 	struct loop_work share_work;	/* share.c: somebody is short */
 	struct loop_work lost_work;	/* domain.c: the pool is gone */
 	struct loop_work reap_work;	/* reap.c: look at the quarantines */

@@ -301,8 +301,7 @@ bool supply_wanted(const struct domain *d)
 	for (uint32_t i = 0; i < d->nranks; i++) {
 		const struct rank *r = d->rank[i];
 
-		if (r && state_rank_alive(r) &&
-		    (r->need.rings[SMALL] || r->need.rings[LARGE]))
+		if (r && state_rank_alive(r) && unmet(r))
 			return true;
 	}
 	return false;

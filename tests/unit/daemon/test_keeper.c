@@ -226,6 +226,8 @@ static int part_unclean(void)
 	if (fd >= 0)
 		return 0;
 	NEED(keeper_store(keeper, "seen", memory(1), false) == 0);
+	/* Before READY an exit is a start that failed. */
+	sdnotify_ready(notify, NULL);
 	return 1;
 }
 
