@@ -158,7 +158,7 @@ static ssize_t hear(int fd, void *buf, size_t size, int *pool)
 static int hear_welcome(int fd, struct snoo_wire_welcome *w, int *pool,
 			struct session_text *why)
 {
-	_Alignas(8) unsigned char buf[SNOO_WIRE_MAX];
+	_Alignas(8) unsigned char buf[SNOO_WIRE_MAX] = { 0 };
 	struct snoo_wire_error *e = (void *)buf;
 	ssize_t n = hear(fd, buf, sizeof(buf), pool);
 
@@ -339,7 +339,7 @@ int session_open(struct snoo *ctx, const struct session_join *join,
 		 struct session_text *why)
 {
 	uint64_t deadline_ns = 0;
-	struct snoo_wire_welcome w;
+	struct snoo_wire_welcome w = { 0 };
 	int pool = -1;
 	int ret = -EAGAIN;
 

@@ -124,9 +124,14 @@ int session_read(struct snoo *ctx, void *buf)
 
 	if (s->fd < 0 || s->lost)
 		return -ENOTCONN;
-	do {
-		n = recv(s->fd, buf, SNOO_WIRE_MAX, MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
+	/* A reset is told once, before what is still to be read. */
+	for (int reset = 0; reset < 2; reset++) {
+		do {
+			n = recv(s->fd, buf, SNOO_WIRE_MAX, MSG_DONTWAIT);
+		} while (n < 0 && errno == EINTR);
+		if (n >= 0 || errno != ECONNRESET)
+			break;
+	}
 	if (n < 0 && errno == EAGAIN)
 		return -EAGAIN;
 	if (n < (ssize_t)sizeof(*head) || head->length != (size_t)n) {

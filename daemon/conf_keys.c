@@ -109,8 +109,8 @@ const struct conf_key conf_keys[] = {
 
 	KEY(scheduler.quantum_bytes, CONF_SIZE32, "\"256K\"",
 	    LIVE, .min = 4 * K, .max = G),
-	KEY(scheduler.round_ms, CONF_INT, "10", LIVE, .min = 1, .max = 10000),
-	KEY(scheduler.contended_ms, CONF_INT, "2",
+	KEY(scheduler.round_ms, CONF_INT, "2", LIVE, .min = 1, .max = 10000),
+	KEY(scheduler.contended_ms, CONF_INT, "100",
 	    LIVE, .min = 1, .max = 10000),
 
 	KEY(guest.data_device, CONF_STRING, "\"\"", FIXED),

@@ -93,19 +93,20 @@ static uint64_t head_sum(const struct ledger_head *h)
 
 /* ---- create ---- */
 
+/* Return: 0, or the errno, positive; only with 0 is l->base set. */
 static int map_file(struct ledger *l, uint64_t bytes)
 {
 	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			  MAP_SHARED, l->fd, 0);
 
 	if (base == MAP_FAILED)
-		return -errno;
+		return errno;
 	/* A child that forks off must not write our books. */
 	if (madvise(base, bytes, MADV_DONTFORK)) {
-		int ret = -errno;
+		int error = errno;
 
 		munmap(base, bytes);
-		return ret;
+		return error;
 	}
 	l->base = base;
 	l->head = base;
@@ -163,8 +164,8 @@ int ledger_create(struct ledger **out, const struct ledger_params *params)
 		ret = errno == ENOSPC ? -ENOMEM : -errno;
 		goto out_fd;
 	}
-	ret = map_file(l, head.bytes);
-	if (ret)
+	ret = -map_file(l, head.bytes);
+	if (!l->base)
 		goto out_fd;
 	write_all(l, &head);
 	*out = l;
@@ -316,8 +317,8 @@ int ledger_open(struct ledger **out, int fd, char why[LEDGER_TEXT])
 		ret = damaged(why, "it is not sealed");
 		goto out_close;
 	}
-	ret = map_file(l, head.bytes);
-	if (ret)
+	ret = -map_file(l, head.bytes);
+	if (!l->base)
 		goto out_close;
 	ret = check_all(l, why);
 	if (ret)

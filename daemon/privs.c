@@ -33,11 +33,13 @@ static const char *const cap_name[] = {
 	"perfmon", "bpf", "checkpoint_restore",
 };
 
+/* NOLINTBEGIN(misc-redundant-expression): that they are equal is the point. */
 _Static_assert(PRIVS_CAP_CHOWN == UINT64_C(1) << CAP_CHOWN, "capability");
 _Static_assert(PRIVS_CAP_SYS_RAWIO == UINT64_C(1) << CAP_SYS_RAWIO,
 	       "capability");
 _Static_assert(PRIVS_CAP_SYS_NICE == UINT64_C(1) << CAP_SYS_NICE,
 	       "capability");
+/* NOLINTEND(misc-redundant-expression) */
 
 /* Two words of 32 bits each: version 3 of the call. */
 struct caps {
@@ -115,7 +117,7 @@ static int limit_bounding(uint64_t keep, char *why)
 
 int privs_limit(uint64_t keep, char why[PRIVS_TEXT])
 {
-	struct caps c;
+	struct caps c = { 0 };
 	int ret;
 
 	why[0] = '\0';

@@ -378,6 +378,43 @@ static void test_dead_peer_delivers_then_fails(void **state)
 	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
 }
 
+/* What a dead rank sent after a message that is lost must not overtake it. */
+static void test_a_lost_message_is_not_overtaken(void **state)
+{
+	struct world *w = *state;
+	static unsigned char big[200000];
+	struct snoo_request *s;
+	struct snoo_status st;
+	int x = 1;
+
+	assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 1), 0);
+	assert_int_equal(snoo_isend(w->ctx[0], big, sizeof(big), 1, 2, &s), 0);
+	x = 3;
+	assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 2), 0);
+	assert_int_equal(snoo_send(w->ctx[0], &x, 4, 1, 5), 0);
+	x = 7;
+	assert_int_equal(snoo_send(w->ctx[2], &x, 4, 1, 2), 0);
+	world_gone(w, 0, SNOO_ABI_DEAD);
+	world_turn(w, 2);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 1, NULL), 0);
+	assert_int_equal(x, 1);
+	/* Its receive gets the error; the next message comes after it. */
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 2, &st), -EOWNERDEAD);
+	assert_int_equal(st.source, 0);
+	assert_int_equal(st.tag, 2);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 2, NULL), 0);
+	assert_int_equal(x, 3);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 2, NULL), -EOWNERDEAD);
+	/* Another tag is another order, another source too. */
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 5, NULL), 0);
+	assert_int_equal(x, 3);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 4, SNOO_ANY_SOURCE, 2, &st),
+			 0);
+	assert_int_equal(x, 7);
+	assert_int_equal(st.source, 2);
+	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
+}
+
 static void test_each_death_ends_one_wildcard(void **state)
 {
 	struct world *w = *state;
@@ -625,6 +662,7 @@ int main(void)
 		T4(test_blocks_unread_by_a_third_rank),
 		T(test_a_hot_channel_moves_to_a_larger_ring),
 		T(test_dead_peer_delivers_then_fails),
+		T4(test_a_lost_message_is_not_overtaken),
 		T4(test_each_death_ends_one_wildcard),
 		T(test_time_limits_withdraw_cleanly),
 		T(test_receiver_gives_a_transfer_up),
