@@ -60,6 +60,11 @@ static int teardown(void **state)
 /* The puncher: nothing is left of the upper half. */
 static void punch(struct fixture *f)
 {
+#if defined(__SANITIZE_THREAD__)
+	print_message("ThreadSanitizer leaves all signals blocked after a jump "
+		      "out of a handler\n");
+	skip();
+#endif
 	assert_int_equal(ftruncate(f->fd, SIZE / 2), 0);
 }
 
