@@ -27,14 +27,17 @@ BABS   = $(abspath $B)
 VERSION := 0.1.0
 SOMAJOR := 0
 
-# Debian 12 packages.  The library needs libc alone; the daemon, the tools, the
-# tests and the checkers need DEPS, and `make bench` measures the peers beside us.
-DEPS := bpftool bsdextrautils clang clang-format clang-tidy cppcheck g++ gcc \
-	gcc-mips64el-linux-gnuabi64 git jq libbpf-dev libc6-dev \
-	libc6-dev-mips64el-cross libcmocka-dev libhwloc-dev libjansson-dev \
-	libuv1-dev make mandoc pkgconf python3-minimal shellcheck spin util-linux
-DEPS_RUN   := gnuplot-nox libmpich-dev mpich
-DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin strace
+# Debian 12 packages.  The library needs libc alone; daemon and tools need
+# DEPS_BUILD.  `make run` adds DEPS_RUN, the tests and the checkers DEPS, and
+# `make bench` measures the peers of DEPS_BENCH.
+DEPS_BUILD := gcc libbpf-dev libc6-dev libhwloc-dev libjansson-dev libuv1-dev \
+	make pkgconf
+DEPS_RUN   := gnuplot-nox jq libmpich-dev mpich util-linux
+DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
+	clang-tidy cppcheck g++ gcc-mips64el-linux-gnuabi64 git \
+	libc6-dev-mips64el-cross libclang-rt-14-dev libcmocka-dev mandoc \
+	python3-minimal shellcheck spin strace
+DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
 
 # ---- flags ------------------------------------------------------------------
 
@@ -387,15 +390,16 @@ abi-bless: $(call progs_of,$(abi_C)) ## accept the present layout as the ABI
 # ---- run, bench -------------------------------------------------------------
 
 # A peer or gnuplot that cannot be had is left out; the scripts say so.
-run: deps ## the paper's experiment: table, figures, plot in build/run
+run: ## the paper's experiment: table, figures, plot in build/run
+	@$(call install_missing,$(DEPS_BUILD))
 	@$(call install_missing,$(DEPS_RUN)) || echo "run: goes on without them"
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/paper.sh
 
-bench: deps deps-bench ## latency, bandwidth, rate, barrier beside the MPIs
+bench: deps-bench ## latency, bandwidth, rate, barrier beside the MPIs
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/run.sh
-bench-quick: deps deps-bench ## the same, in a minute
+bench-quick: deps-bench ## the same, in a minute
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/run.sh --quick
 
@@ -489,6 +493,7 @@ uninstall: ## remove what install put there
 deps: ## Debian 12 packages: install what is missing (root), or say what
 	@$(call install_missing,$(DEPS))
 deps-bench: ## the same for the peers that `make bench` runs
+	@$(call install_missing,$(DEPS_BUILD))
 	@$(call install_missing,$(DEPS_BENCH))
 
 install_missing = \
