@@ -45,8 +45,8 @@ void proof_die(int code, const char *fmt, ...)
 void proof_must(int ret, const char *call)
 {
 	if (ret)
-		proof_die(PROOF_ERROR, "%s: %s (%d)", call,
-			  snoo_strerror(ret), ret);
+		proof_die(PROOF_ERROR, "%s: %s (%d)", call, snoo_strerror(ret),
+			  ret);
 }
 
 void proof_is(int ret, int want, const char *what)
@@ -63,8 +63,8 @@ struct snoo *proof_join(const char *job)
 	int ret = snoo_init(&ctx, name ? name : job, NULL);
 
 	if (ret)
-		proof_die(PROOF_ERROR, "snoo_init: %s (%d)",
-			  snoo_last_error(), ret);
+		proof_die(PROOF_ERROR, "snoo_init: %s (%d)", snoo_last_error(),
+			  ret);
 	proof_rank(snoo_rank(ctx));
 	return ctx;
 }
@@ -148,8 +148,7 @@ static int try_map(const char *line, struct proof_pool *out)
 	out->base = (unsigned char *)(uintptr_t)from;
 	out->size = to - from;
 	out->head = (void *)(out->base + SNOO_ABI_HEAD_OFFSET);
-	if (out->head->magic != SNOO_ABI_MAGIC ||
-	    out->head->size != out->size)
+	if (out->head->magic != SNOO_ABI_MAGIC || out->head->size != out->size)
 		return 0;
 	out->rank = (void *)(out->base + out->head->ranks_off);
 	return 1;
@@ -170,7 +169,7 @@ int proof_pool(struct proof_pool *out)
 
 /* Where the counter stands in shm/counters.def. */
 enum {
-#define COUNTER(name, unit, meaning)	INDEX_##name,
+#define COUNTER(name, unit, meaning) INDEX_##name,
 #include "shm/counters.def"
 #undef COUNTER
 };

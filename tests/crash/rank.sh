@@ -1,0 +1,125 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# rank.sh - a rank is killed at each of its test points, exactly between two
+#	    stores; then a daemon at each of its own
+# timeout: 300
+#
+# Needs the test-point build: $TP/bin, $TP/e2e.
+export PROOF_ALARM_S=${PROOF_ALARM_S:-15}
+TP=${TP:-$PWD/${B:-build}/tp}
+BIN=$TP/bin
+E2E=$TP/e2e
+. tests/lib/e2e.sh
+
+[[ -x $E2E/stream ]] || skip_all "the test-point build is not there"
+
+# points FOLDER...: the names in the source.
+points() {
+	grep -rhoE --include='*.c' 'SNOO_TESTPOINT\("[a-z_]+"\)' "$@" | sed 's/.*("//; s/").*//' |
+		sort -u
+}
+
+daemon_start --pool-size 16M
+bystander_start
+hit=0
+
+# crash POINT PASSAGE: rank 1 dies there, rank 0 must get all that rank 1 had
+# finished sending.
+crash() {
+	local point=$1 nth=$2
+	rm -f "$D/counts"
+	rank dying 0 2 "$E2E/stream" -p "$D/counts" -k 1 -n 400 -l 200000
+	SNOO_TESTPOINT=$point:$nth rank dying 1 2 "$E2E/stream" \
+		-p "$D/counts" -k 1 -n 400 -l 200000
+	finish dying
+	# 137: it died there; 0: the stream does not come by so often.
+	case "$(status dying 0) $(status dying 1)" in
+	"0 137") hit=$((hit + 1)) ;;
+	"0 0") ;;
+	*) return 1 ;;
+	esac
+}
+
+for point in $(points shm client); do
+	bad=
+	hit=0
+	for nth in 1 2 40; do
+		crash "$point" "$nth" ||
+			bad+="passage $nth: $(status dying 0) $(text dying 0), $(status dying 1) $(text dying 1)"$'\n'
+	done
+	if [[ -n $bad ]]; then
+		fail "rank killed at $point" "$bad"
+	elif ((hit == 0)); then
+		skip "rank killed at $point" "no passage in this stream"
+	else
+		pass "rank killed at $point ($hit of 3 passages)"
+	fi
+done
+bystander_end
+books_balance "every byte of the pool is free again"
+daemon_stop
+
+# The daemon dies at each of its points, and the next one takes over: a verified
+# stream through the whole time, jobs that come, go and die.
+taken_over() {
+	grep -A 1000 "killed by signal 9" "$D/daemon.log" |
+		grep -q " ready version"
+}
+
+daemon_at() {
+	local point=$1 nth=$2 bad='' r
+	: >"$D/once"
+	SNOO_TESTPOINT=$point:$nth SNOO_TESTPOINT_ONCE=$D/once \
+		daemon_start --pool-size 16M
+	job through 2 "$E2E/stream" -u 200 -l 65536 -p "$D/through"
+	job young 2 "$E2E/stream" -n 100 -l 100000
+	finish young
+	job doomed 3 "$E2E/stream" -k 0 -l 4096 -p "$D/doomed"
+	eventually eval '(($(counted "$D/doomed" 0) > 20))'
+	e2e_kill KILL "${pid_of[doomed.0]}"
+	# What only a successor comes by needs one.
+	case $point in
+	daemon_adopt* | daemon_state*)
+		e2e_kill KILL "$(daemon_worker)"
+		eventually taken_over
+		;;
+	esac
+	job young2 2 "$E2E/stream" -n 100 -l 100000
+	finish young2
+	e2e_kill TERM "${pid_of[doomed.1]}"
+	e2e_kill TERM "${pid_of[doomed.2]}"
+	finish doomed
+	if [[ ! -e $D/once ]]; then
+		hit=$((hit + 1))
+		eventually taken_over || bad+="no second daemon"$'\n'
+	fi
+	e2e_kill TERM "${pid_of[through.0]}"
+	finish through
+	for r in through.0 through.1 young.0 young.1 young2.0 young2.1 \
+		doomed.1 doomed.2; do
+		[[ ${status_of[$r]} == 0 ]] ||
+			bad+="$r: ${status_of[$r]} $(text "${r%.*}" "${r#*.}")"$'\n'
+	done
+	eventually pool_is "0 0" || bad+="books: $(pool_use)"$'\n'
+	[[ -z $bad ]] || bad="passage $nth: $bad$(tail -n 5 "$D/daemon.log")"$'\n'
+	daemon_stop
+	rm -f "$D/doomed" "$D/through"
+	why+=$bad
+}
+
+# Points of the start alone are passed once in a life.
+for point in $(points daemon | grep '^daemon_'); do
+	hit=0
+	why=
+	for nth in ${NTH:-1}; do
+		daemon_at "$point" "$nth"
+	done
+	if [[ -n $why ]]; then
+		fail "daemon killed at $point" "$why"
+	elif ((hit == 0)); then
+		skip "daemon killed at $point" "not passed"
+	else
+		pass "daemon killed at $point ($hit passages)"
+	fi
+done
+done_testing
