@@ -30,6 +30,7 @@ struct client {
 	size_t in_used;
 	char *out;			/* what is left of the last answer */
 	size_t out_at, out_len;
+	uint64_t moved_ns;		/* when a byte last went in or out */
 	bool eof;			/* it will say no more */
 	bool ending;			/* close once `out` is read */
 };
@@ -72,6 +73,7 @@ static int flush(struct client *c)
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		c->out_at += (size_t)n;
+		c->moved_ns = loop_now_ns();
 	}
 	free(c->out);
 	c->out = NULL;
@@ -164,6 +166,7 @@ static void on_client(void *arg, unsigned int events)
 		}
 		c->eof = n == 0;
 		c->in_used += (size_t)n;
+		c->moved_ns = loop_now_ns();
 	}
 	go_on(c);
 }
@@ -181,6 +184,27 @@ static void find_groups(struct admin_who *who, int fd, gid_t gid)
 	(void)len;
 	(void)fd;
 #endif
+}
+
+/*
+ * All places are taken: the client that has been still the longest gives its
+ * own up, if that is longer than a handshake may take.  So silent ones keep
+ * nobody out for good, and one that asks now and then stays while there is
+ * room.
+ */
+static bool make_room(struct admin *a)
+{
+	uint64_t patience = (uint64_t)a->sh->conf->limits.handshake_ms *
+			    UINT64_C(1000000);
+	struct client *still = a->clients;
+
+	for (struct client *c = a->clients; c; c = c->next)
+		if (c->moved_ns < still->moved_ns)
+			still = c;
+	if (!still || loop_now_ns() - still->moved_ns < patience)
+		return false;
+	close_client(still);
+	return true;
 }
 
 static int turn_away(int fd, const char *text)
@@ -203,7 +227,7 @@ static int on_connect(void *arg, int fd)
 	struct who who;
 	char text[96];
 
-	if (a->nclients >= most) {
+	if (a->nclients >= most && !make_room(a)) {
 		snprintf(text, sizeof(text), "%u clients are connected "
 			 "already (limits.admin_clients)", most);
 		return turn_away(fd, text);
@@ -217,6 +241,7 @@ static int on_connect(void *arg, int fd)
 	c->admin = a;
 	c->fd = fd;
 	c->who.uid = who.uid;
+	c->moved_ns = loop_now_ns();
 	find_groups(&c->who, fd, who.gid);
 	/* A reload changes the limit for those who come after it. */
 	c->line_max = a->sh->conf->limits.admin_line_bytes;

@@ -57,6 +57,7 @@ for how in hold half deaf; do
 	eventually all_there "more-$how"
 	run_ends "too many: $how" 1 "limits.admin_clients|busy" \
 		"$BIN/snooctl" --socket "$ADMIN" version
+	ok "the longest silent one gives way: $how" eventually served
 	bystander_moves "among slow admin clients: $how"
 	e2e_kill TERM "${pid_of[raw-$how.0]}"
 	e2e_kill TERM "${pid_of[more-$how.0]}"
