@@ -220,7 +220,7 @@ static json_t *verb_version(struct ask *a)
 	json_put_str(o, "version", SNOO_VERSION);
 	snprintf(text, sizeof(text), "%d.%d", SNOO_ABI_MAJOR, SNOO_ABI_MINOR);
 	json_put_str(o, "abi", text);
-	snprintf(text, sizeof(text), "%d.%d", SNOO_WIRE_MAJOR,
+	snprintf(text, sizeof(text), "%u.%u", SNOO_WIRE_MAJOR,
 		 SNOO_WIRE_MINOR);
 	json_put_str(o, "wire", text);
 	return o;
