@@ -24,6 +24,12 @@ static struct home home;
 static struct fakerank rank;
 static struct admin_who who;
 
+/* The fuzzer ends by exit(). */
+static void leave_home(void)
+{
+	home_close(&home);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
@@ -33,6 +39,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	who.gids = 1;
 	if (home_open(&home, NULL))
 		abort();
+	atexit(leave_home);
 	home_rank(&home, &rank);
 	if (fakerank_attach(&rank, home.path, "asked", 0, 0, 1))
 		abort();

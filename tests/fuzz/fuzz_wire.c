@@ -23,12 +23,19 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 static struct home home;
 static uint64_t all_bytes;
 
+/* The fuzzer ends by exit(). */
+static void leave_home(void)
+{
+	home_close(&home);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
 	if (home_open(&home, NULL))
 		abort();
+	atexit(leave_home);
 	all_bytes = arena_free_bytes(home.d->arena);
 	return 0;
 }
