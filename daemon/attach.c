@@ -104,7 +104,8 @@ static int keep_fds(struct rank *r, const struct session *s)
 	char name[STATE_KEEP_MAX];
 	int ret;
 
-	ret = keeper_store(k, state_keep_rank(name, r, "socket"), s->fd, true);
+	/* Not watched: what it said before it closed is still to be read. */
+	ret = keeper_store(k, state_keep_rank(name, r, "socket"), s->fd, false);
 	if (ret == 0 && s->who.pidfd >= 0)
 		ret = keeper_store(k, state_keep_rank(name, r, "pidfd"),
 				   s->who.pidfd, false);

@@ -81,6 +81,23 @@ finish busy
 like "a rank that died while no daemon was there: its partner is told" \
 	"$(status busy 0) $(text busy 0)" "^3 .*the peer died"
 
+# Ranks that leave while the daemon stands still, which is killed before it has
+# read it: the next one reads their LEAVE and does not call them dead.
+job leaving 2 "$E2E/stream" -u 200 -l 4096 -p "$D/leaving"
+eventually eval '(($(counted "$D/leaving" 0) > 20))'
+worker=$(daemon_worker)
+kill -STOP "$worker"
+e2e_kill TERM "${pid_of[leaving.0]}"
+finish leaving
+is "ranks leave without a daemon" "$(status leaving 0) $(status leaving 1)" "0 0"
+e2e_kill KILL "$worker"
+gone() {
+	(($(grep -cE "rank (left|dead) .*job=leaving " "$D/daemon.log") == 2))
+}
+ok "the next daemon hears of them" eventually gone
+is "and that they had left" \
+	"$(grep -c "rank left .*job=leaving " "$D/daemon.log")" 2
+
 bystander_end
 books_balance "every byte of the pool is free again"
 ok "the daemon is alive" admin version
