@@ -159,7 +159,11 @@ struct ledger_rank {
 	uint32_t peer_pid;		/* as it said in HELLO */
 	uint32_t minor;			/* of its wire protocol */
 	uint64_t attached_ns;		/* CLOCK_REALTIME */
-	uint64_t spare[4];		/* zero; for the daemon's use */
+	uint32_t vm;			/* slot of its VM; 0: a host process */
+	uint32_t sid;			/* of its session on control, if vm */
+	uint32_t vector;		/* that wakes it; 0: none, by futex */
+	int32_t vcpu;			/* if vm; -1: not pinned there */
+	uint64_t spare[2];		/* zero; for the daemon's use */
 };
 
 _Static_assert(sizeof(struct ledger_rank) == 104, "ledger: rank changed");

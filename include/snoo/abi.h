@@ -51,7 +51,7 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	1
+#define SNOO_ABI_MINOR	2	/* 2: ASLEEP_EVENTFD is used */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -309,7 +309,7 @@ enum snoo_abi_wait {
 	SNOO_ABI_POLLING	= 0,	/* looks at the lines by itself */
 	SNOO_ABI_SUMMARY	= 1,	/* looks at its summary only */
 	SNOO_ABI_ASLEEP_FUTEX	= 2,	/* ring the register block: IPI_Set */
-	SNOO_ABI_ASLEEP_EVENTFD	= 3,	/* write its eventfd */
+	SNOO_ABI_ASLEEP_EVENTFD	= 3,	/* write its eventfd: BELLS of wire.h */
 };
 
 /* Bits of the emulated IPI registers. */

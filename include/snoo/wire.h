@@ -14,11 +14,14 @@
  *       | PINNED -----------------------------> |  where it really runs
  *       | <------------------------------ RINGS |  spare rings
  *       | <------------------------------ GRANT |  blocks
+ *       | <------------------------------ BELLS |  + eventfds, if its job has
+ *       |                                       |  ranks of another kernel
  *       | <------------------------------ START |  all ranks are there
  *       |                 ...                   |
  *       | NEED -------------------------------> |  rings or blocks ran short
  *       | <------------------------------- GONE |  a rank left or died
  *       | ACK --------------------------------> |  drained what it had sent
+ *       | RING -------------------------------> |  wake that one for me
  *       | <--------------------------- RESUMED  |  a new daemon took over
  *       | STATE ------------------------------> |  what it may have missed
  *       | LEAVE ------------------------------> |  finalize
@@ -38,7 +41,7 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		1u
+#define SNOO_WIRE_MINOR		2u		/* 2: BELLS, RING, map_offset */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -56,6 +59,7 @@ enum snoo_wire_type {
 	SNOO_WIRE_ACK		= 4,
 	SNOO_WIRE_STATE		= 5,
 	SNOO_WIRE_LEAVE		= 6,
+	SNOO_WIRE_RING		= 7,
 
 	/* daemon to rank */
 	SNOO_WIRE_WELCOME	= 65,	/* carries the pool's memfd */
@@ -66,6 +70,7 @@ enum snoo_wire_type {
 	SNOO_WIRE_RESUMED	= 70,
 	SNOO_WIRE_BYE		= 71,
 	SNOO_WIRE_ERROR		= 72,
+	SNOO_WIRE_BELLS		= 73,	/* carries eventfds */
 };
 
 struct snoo_wire_head {
@@ -123,7 +128,15 @@ struct snoo_wire_welcome {
 	uint32_t large_bytes;
 	uint32_t spin_ns;		/* spin this long before sleeping */
 	uint32_t cores;			/* cores of the machine */
-	uint64_t reserved[4];
+	/*
+	 * The fd that comes with it is mapped from map_offset on; it begins
+	 * map_skip bytes into the pool, and what lies before is not to be had.
+	 * Both are 0 for a memfd; a guest's /dev/dax begins 2 MiB into the
+	 * pool, and BAR2 of a device lies at an offset of its fd.
+	 */
+	uint64_t map_offset;
+	uint64_t map_skip;		/* a multiple of 2 MiB, below the head */
+	uint64_t reserved[2];
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_welcome, 8 + 4 + 28 + 16 + 16 + 8 + 16 + 32);
@@ -173,6 +186,50 @@ struct snoo_wire_state {
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_state, 24 + 24);
+
+/** struct snoo_wire_ring_for - RING: wake a rank of my job, I have no bell */
+struct snoo_wire_ring_for {
+	struct snoo_wire_head head;
+	uint32_t rank;
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_ring_for, 16);
+
+/**
+ * struct snoo_wire_bells - Eventfds instead of futexes
+ *
+ * Said to the ranks of a job that spans kernels, before START where the size
+ * was stated.  From then on the rank sleeps on eventfds: the first @listen
+ * fds of this message, and those of earlier ones.  It never reads them: an
+ * epoll instance of its own, edge-triggered, tells it of each ring, so that
+ * several ranks may listen to one eventfd.
+ *
+ * @count entries follow: rank @rank is woken by writing fd @listen + @fd of
+ * this message; several ranks may share one.  A rank that no entry names is
+ * woken by its futex, or, where that can't be, by RING.
+ *
+ * SNOO_WIRE_BELLS_ALL: forget what earlier ones said.  SNOO_WIRE_BELLS_POLL:
+ * nobody can wake you, look by yourself from time to time.
+ */
+struct snoo_wire_bells {
+	struct snoo_wire_head head;
+	uint32_t flags;			/* SNOO_WIRE_BELLS_* */
+	uint32_t listen;		/* fds */
+	uint32_t count;			/* 0..SNOO_WIRE_LIST */
+	uint32_t reserved;
+	struct snoo_wire_bell {
+		uint32_t rank;
+		uint32_t fd;
+	} bell[];
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_bells, 24);
+SNOO_WIRE_SIZE(struct snoo_wire_bell, 8);
+
+#define SNOO_WIRE_BELLS_ALL	0x1u
+#define SNOO_WIRE_BELLS_POLL	0x2u
+#define SNOO_WIRE_FDS		128	/* fds of one message, at most */
 
 /** struct snoo_wire_plain - LEAVE, BYE */
 struct snoo_wire_plain {

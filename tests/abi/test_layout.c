@@ -232,6 +232,10 @@ static void wire_up(void)
 	FIELD(snoo_wire_state, need);
 	SIZE(snoo_wire_plain);
 	FIELD(snoo_wire_plain, head);
+	SIZE(snoo_wire_ring_for);
+	FIELD(snoo_wire_ring_for, head);
+	FIELD(snoo_wire_ring_for, rank);
+	FIELD(snoo_wire_ring_for, reserved);
 }
 
 static void wire_down(void)
@@ -258,6 +262,8 @@ static void wire_down(void)
 	FIELD(snoo_wire_welcome, large_bytes);
 	FIELD(snoo_wire_welcome, spin_ns);
 	FIELD(snoo_wire_welcome, cores);
+	FIELD(snoo_wire_welcome, map_offset);
+	FIELD(snoo_wire_welcome, map_skip);
 	FIELD(snoo_wire_welcome, reserved);
 	SIZE(snoo_wire_start);
 	FIELD(snoo_wire_start, head);
@@ -286,6 +292,15 @@ static void wire_down(void)
 	FIELD(snoo_wire_gone, state);
 	FIELD(snoo_wire_gone, gone);
 	FIELD(snoo_wire_gone, slot);
+	SIZE(snoo_wire_bells);
+	FIELD(snoo_wire_bells, head);
+	FIELD(snoo_wire_bells, flags);
+	FIELD(snoo_wire_bells, listen);
+	FIELD(snoo_wire_bells, count);
+	FIELD(snoo_wire_bells, reserved);
+	SIZE(snoo_wire_bell);
+	FIELD(snoo_wire_bell, rank);
+	FIELD(snoo_wire_bell, fd);
 	SIZE(snoo_wire_resumed);
 	FIELD(snoo_wire_resumed, head);
 	FIELD(snoo_wire_resumed, epoch);
@@ -313,6 +328,7 @@ static void wire_values(void)
 	VALUE(SNOO_WIRE_ACK);
 	VALUE(SNOO_WIRE_STATE);
 	VALUE(SNOO_WIRE_LEAVE);
+	VALUE(SNOO_WIRE_RING);
 	VALUE(SNOO_WIRE_WELCOME);
 	VALUE(SNOO_WIRE_START);
 	VALUE(SNOO_WIRE_RINGS);
@@ -321,6 +337,10 @@ static void wire_values(void)
 	VALUE(SNOO_WIRE_RESUMED);
 	VALUE(SNOO_WIRE_BYE);
 	VALUE(SNOO_WIRE_ERROR);
+	VALUE(SNOO_WIRE_BELLS);
+	VALUE(SNOO_WIRE_BELLS_ALL);
+	VALUE(SNOO_WIRE_BELLS_POLL);
+	VALUE(SNOO_WIRE_FDS);
 }
 
 int main(void)
