@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/adopt.h"
@@ -125,37 +124,13 @@ static int take(struct domain *d, const char *what)
 	return keeper_take(d->sh->keeper, state_keep_name(name, d, what));
 }
 
-/* Is it the socket at that path still? */
-static bool listens_at(int fd, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
-	socklen_t len = sizeof(addr);
-	struct stat st;
-
-	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	       addr.sun_family == AF_UNIX &&
-	       strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0 &&
-	       stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
 static int open_listener(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int fd = take(d, "listener"), ret;
+	char name[STATE_KEEP_MAX];
 
-	if (fd >= 0 && listens_at(fd, d->conf->socket.path))
-		return listen_adopt(&d->listener, fd, &d->conf->socket, why);
-	if (fd >= 0) {
-		close(fd);
-		forget(d, "listener");
-	}
-	ret = listen_open(&d->listener, SOCK_SEQPACKET, &d->conf->socket, why);
-	if (ret)
-		return ret;
-	ret = store(d, "listener", d->listener.fd);
-	if (ret)
-		snprintf(why, DOMAIN_TEXT, "the keeper does not take the "
-			 "client socket: %s", strerror(-ret));
-	return ret;
+	return listen_resume(&d->listener, d->sh->keeper,
+			     state_keep_name(name, d, "listener"),
+			     SOCK_SEQPACKET, &d->conf->socket, why);
 }
 
 /* ---- a fresh domain ---- */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "daemon/conf.h"
+#include "daemon/keeper.h"
 #include "daemon/loop.h"
 
 #define LISTEN_TEXT	256
@@ -42,6 +43,17 @@ int listen_open(struct listener *l, int type, const struct conf_socket *conf,
 /* A socket that listens already: ours from now on. */
 int listen_adopt(struct listener *l, int fd, const struct conf_socket *conf,
 		 char why[LISTEN_TEXT]);
+
+/**
+ * listen_resume() - The keeper's, if it listens at that path still; else a new
+ *		     one, which the keeper gets
+ * @name:	As the keeper calls it
+ *
+ * Return: as listen_open(), or -errno of the keeper
+ */
+int listen_resume(struct listener *l, struct keeper *k, const char *name,
+		  int type, const struct conf_socket *conf,
+		  char why[LISTEN_TEXT]);
 
 /* Accept from now on. */
 int listen_start(struct listener *l, struct loop *loop,

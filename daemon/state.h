@@ -36,6 +36,7 @@
 #include "daemon/topo.h"
 
 struct hal;
+struct guest;
 struct domain;
 struct job;
 struct rank;
@@ -47,7 +48,8 @@ struct shared {
 	struct topo *topo;
 	struct place *place;
 	struct keeper *keeper;
-	struct domain *domains;
+	struct domain *domains;		/* role host */
+	struct guest *guest;		/* role guest; else NULL */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
