@@ -15,6 +15,7 @@
 #include <snoo/control.h>
 
 #include "daemon/guest_port.h"
+#include "daemon/guest_socket.h"
 
 #define BARRIER_MS 5000
 

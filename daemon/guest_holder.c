@@ -205,7 +205,7 @@ static int receive(int talk, struct report *r, int sock[2])
 }
 
 int guest_holder_start(const char *const path[2], int sock[2], int *life,
-		       char why[GUEST_DEV_TEXT])
+		       char why[GUEST_PORT_TEXT])
 {
 	int talk[2] = { -1, -1 }, pipes[2] = { -1, -1 };
 	struct report r;

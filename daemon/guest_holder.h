@@ -12,7 +12,7 @@
 #ifndef DAEMON_GUEST_HOLDER_H
 #define DAEMON_GUEST_HOLDER_H
 
-#include "daemon/guest_dev.h"
+#include "daemon/guest_port.h"
 
 /**
  * guest_holder_start() - Connect to two sockets through a holder
@@ -28,6 +28,6 @@
  *	-errno of connect(2), fork(2), pipe(2)
  */
 int guest_holder_start(const char *const path[2], int sock[2], int *life,
-		       char why[GUEST_DEV_TEXT]);
+		       char why[GUEST_PORT_TEXT]);
 
 #endif /* DAEMON_GUEST_HOLDER_H */

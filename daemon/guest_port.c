@@ -16,12 +16,12 @@
 
 #define BELLS ((size_t)BELLS_SLOTS_MAX * BELLS_VECTORS_MAX)
 
-int guest_fail(int error, char why[GUEST_DEV_TEXT], const char *fmt, ...)
+int guest_fail(int error, char why[GUEST_PORT_TEXT], const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, GUEST_DEV_TEXT, fmt, ap);
+	vsnprintf(why, GUEST_PORT_TEXT, fmt, ap);
 	va_end(ap);
 	return error;
 }

@@ -22,8 +22,9 @@
 #include <stdint.h>
 
 #include "daemon/bells.h"
-#include "daemon/guest_dev.h"
 #include "daemon/keeper.h"
+
+#define GUEST_PORT_TEXT	256u	/* of a sentence that says why */
 
 struct guest_port;
 
@@ -70,7 +71,7 @@ static inline uint32_t guest_doorbell(uint32_t slot, uint32_t vector)
 }
 
 /* Fill @why and return @error. */
-int guest_fail(int error, char why[GUEST_DEV_TEXT], const char *fmt, ...)
+int guest_fail(int error, char why[GUEST_PORT_TEXT], const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* 0 or -ENOMEM. */
@@ -119,33 +120,5 @@ void guest_port_forget(struct guest_port *p, struct keeper *k);
 
 /* An inherited "guest/PART/socket/SLOT": its slot, or -1. */
 int guest_port_kept_slot(const struct guest_port *p, struct keeper *k);
-
-/* ---- the ways ---- */
-
-/**
- * guest_socket_open() - Be what QEMU is: the client of ivshmem sockets
- * @path:	Of the pool's and the control's socket
- * @holder:	Its end is the end of the VM for the host
- *
- * On failure the caller closes what is open, @holder too.
- *
- * Return: 0 on success, negative error code otherwise
- *	-ECONNREFUSED	the host refuses us: full, too few fds
- *	-EPROTO		the other side is no ivshmem server of ours
- *	-ETIMEDOUT	it stopped half-way
- *	-EMFILE		too many fds are announced for our RLIMIT_NOFILE
- *	-errno of connect(2)
- */
-int guest_socket_open(struct guest_port *pool, struct guest_port *control,
-		      const char *const path[2], int *holder,
-		      char why[GUEST_DEV_TEXT]);
-/* Leave it all with the keeper: 0 or -errno, and then the ports are clear. */
-int guest_socket_store(struct guest_port *pool, struct guest_port *control,
-		       int *holder, struct keeper *k);
-
-/* The same from the keeper: 0, or -ENOENT: nothing whole is kept. */
-int guest_socket_adopt(struct guest_port *pool, struct guest_port *control,
-		       const char *const path[2], int *holder,
-		       struct keeper *k);
 
 #endif /* DAEMON_GUEST_PORT_H */

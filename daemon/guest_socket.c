@@ -18,7 +18,7 @@
  * Source: QEMU, docs/specs/ivshmem-spec.txt.
  */
 
-#include "daemon/guest_port.h"
+#include "daemon/guest_socket.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -100,16 +100,26 @@ static int wait_for_more(struct talk *t)
 static int take_fd(struct msghdr *m, int *fd)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int ret = m->msg_flags & MSG_CTRUNC ? -EMFILE : 0;
 
-	if (m->msg_flags & MSG_CTRUNC)
-		return -EMFILE;
 	if (!c)
-		return 0;
-	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)) || *fd >= 0)
+		return ret;
+	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return -EPROTO;
-	memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return 0;
+	/* Padding has room for a second one: whatever came is ours to close. */
+	for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len;
+	     at += sizeof(int)) {
+		int came;
+
+		memcpy(&came, (char *)c + at, sizeof(came));
+		if (*fd < 0) {
+			*fd = came;
+		} else {
+			close(came);
+			ret = -EPROTO;
+		}
+	}
+	return ret;
 }
 
 /* The next number and the fd that came with it, or -1. */
@@ -373,7 +383,7 @@ int guest_socket_adopt(struct guest_port *pool, struct guest_port *control,
 
 int guest_socket_open(struct guest_port *pool, struct guest_port *control,
 		      const char *const path[2], int *holder,
-		      char why[GUEST_DEV_TEXT])
+		      char why[GUEST_PORT_TEXT])
 {
 	int sock[2], ret;
 
