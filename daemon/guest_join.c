@@ -16,7 +16,6 @@
 #include "daemon/guest_link.h"
 #include "daemon/guest_post.h"
 #include "daemon/guest_seat.h"
-#include "daemon/guest_session.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "shm/testpoint.h"

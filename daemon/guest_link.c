@@ -20,8 +20,6 @@
 
 #include "daemon/bells.h"
 #include "daemon/guest_pool.h"
-#include "daemon/guest_relay.h"
-#include "daemon/guest_session.h"
 #include "daemon/log.h"
 #include "shm/testpoint.h"
 
@@ -32,22 +30,6 @@
 #define LOOK_BUSY_MS	1
 #define LOOK_IDLE_MS	20
 #define BUSY_NS		UINT64_C(200000000)
-
-const char *guest_link_name(enum guest_link_state state)
-{
-	switch (state) {
-	case GUEST_LINK_PAUSE:
-		return "pause";
-	case GUEST_LINK_ASKED:
-		return "asked";
-	case GUEST_LINK_GREETING:
-	case GUEST_LINK_GREETED:
-		return "greeting";
-	case GUEST_LINK_LIVE:
-		return "live";
-	}
-	return "?";
-}
 
 static void set_state(struct guest *g, enum guest_link_state state)
 {
@@ -115,9 +97,8 @@ static void end(struct guest *g, int error, const char *why)
 	uint32_t had = g->ranks;
 
 	set_state(g, GUEST_LINK_PAUSE);
-	guest_session_end_all(g, error, why);
-	if (g->reset)
-		g->reset(g);
+	for (unsigned int i = 0; i < GUEST_USERS && g->user[i]; i++)
+		g->user[i]->ended(g, error, why);
 	log_always(had ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "the session "
 		   "with the host has ended, the next begins in %d ms "
 		   "ranks=%u reason=\"%s\"", RETRY_MS, had, why);
@@ -374,9 +355,8 @@ static void tell_room(struct guest *g)
 		greet(g);
 	if (!guest_link_live(g))
 		return;
-	guest_relay_room(g);
-	if (g->room)
-		g->room(g);
+	for (unsigned int i = 0; i < GUEST_USERS && g->user[i]; i++)
+		g->user[i]->room(g);
 }
 
 static void next_look(struct guest *g, bool more)
@@ -456,6 +436,16 @@ void guest_link_handle(struct guest *g, uint32_t type, guest_handler fn)
 {
 	if (type < GUEST_TYPES)
 		g->link.on[type] = fn;
+}
+
+void guest_link_use(struct guest *g, const struct guest_user *user)
+{
+	for (unsigned int i = 0; i < GUEST_USERS; i++) {
+		if (g->user[i])
+			continue;
+		g->user[i] = user;
+		return;
+	}
 }
 
 int guest_link_open(struct guest *g, char why[GUEST_DEV_TEXT])

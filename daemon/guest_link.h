@@ -24,6 +24,9 @@ int guest_link_open(struct guest *g, char why[GUEST_DEV_TEXT]);
 /* Who handles frames of @type; NULL: nobody, they are logged and dropped. */
 void guest_link_handle(struct guest *g, uint32_t type, guest_handler fn);
 
+/* Who else sends frames; GUEST_USERS at most. */
+void guest_link_use(struct guest *g, const struct guest_user *user);
+
 /* Listen to the bell and ask for a session: 0 or -errno. */
 int guest_link_start(struct guest *g);
 
@@ -38,8 +41,8 @@ bool guest_link_live(const struct guest *g);
  * @f:		type, sid, slot; the length is filled in
  *
  * Return: 0 on success, negative error code otherwise; nothing changed
- *	-EAGAIN	 no room, or no session now: guest.room() and
- *		 guest_relay_room() are called when it is worth another try
+ *	-EAGAIN	 no room, or no session now: guest_user.room() is called when
+ *		 it is worth another try
  *	-EMSGSIZE longer than a frame may be
  */
 int guest_link_put(struct guest *g, const struct snoo_ctl_frame *f,

@@ -13,8 +13,14 @@
 
 #include "daemon/guest_pool.h"
 #include "daemon/guest_ring.h"
-#include "daemon/guest_session.h"
 #include "daemon/log.h"
+
+void guest_post_listen(struct guest_session *s)
+{
+	if (s->watch)
+		loop_watch_events(s->watch, (s->paused ? 0 : LOOP_READ) |
+				  (s->queue ? LOOP_WRITE : 0));
+}
 
 void guest_post_break(struct guest_session *s, const char *why)
 {
@@ -83,7 +89,13 @@ static void sent(struct guest_session *s, const struct guest_mail *m)
 {
 	const struct snoo_wire_head *head = m->msg;
 
-	guest_session_sent(s, head->type);
+	/* From here on its fd may be unread. */
+	if (head->type == SNOO_WIRE_WELCOME &&
+	    s->state == GUEST_SESSION_WELCOMED)
+		loop_timer_start(s->deadline,
+				 s->g->sh->conf->limits.handshake_ms, 0);
+	if (head->type == SNOO_WIRE_BYE)
+		s->said_bye = true;
 	if (m->slot != SNOO_CTL_NO_SLOT &&
 	    guest_pool_news(s->g, m->slot, must_ring(head->type)))
 		guest_post_ring(s);
@@ -117,7 +129,7 @@ static void keep(struct guest_session *s, const struct guest_mail *m)
 	*s->queue_tail = l;
 	s->queue_tail = &l->next;
 	s->queued++;
-	guest_session_listen(s);
+	guest_post_listen(s);
 }
 
 static void send_failed(struct guest_session *s, int ret)
@@ -195,7 +207,7 @@ void guest_post_flush(struct guest_session *s)
 		sent(s, &m);
 		drop_first(s);
 	}
-	guest_session_listen(s);
+	guest_post_listen(s);
 }
 
 void guest_post_discard(struct guest_session *s)

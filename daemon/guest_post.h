@@ -29,6 +29,9 @@ void guest_post(struct guest_session *s, const struct guest_mail *m);
 void guest_post_error(struct guest_session *s, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What the loop shall tell of its socket: is it paused, is there a queue? */
+void guest_post_listen(struct guest_session *s);
+
 /* The socket can be written again. */
 void guest_post_flush(struct guest_session *s);
 /* What is still unsent will never be. */

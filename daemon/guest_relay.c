@@ -3,7 +3,7 @@
  * guest_relay.c - messages between a process's socket and the host, both ways
  *
  * A session that has no room in the ring is paused: its socket is not read
- * and so fills, and who writes it feels that.  guest_relay_room() goes on.
+ * and so fills, and who writes it feels that.  on_room() goes on.
  */
 #include "daemon/guest_relay.h"
 
@@ -32,7 +32,7 @@ union message {
 static void pause_reading(struct guest_session *s)
 {
 	s->paused = true;
-	guest_session_listen(s);
+	guest_post_listen(s);
 }
 
 /* ---- what its process says ---- */
@@ -160,7 +160,7 @@ static void read_some(struct guest_session *s, int most)
 			return;
 }
 
-void guest_relay_ready(void *arg, unsigned int events)
+static void on_ready(void *arg, unsigned int events)
 {
 	struct guest_session *s = arg;
 
@@ -176,7 +176,7 @@ void guest_relay_ready(void *arg, unsigned int events)
 }
 
 /* Its process has ended: its last words first, as far as there is room. */
-void guest_relay_death(void *arg, unsigned int events)
+static void on_death(void *arg, unsigned int events)
 {
 	struct guest_session *s = arg;
 
@@ -189,7 +189,7 @@ void guest_relay_death(void *arg, unsigned int events)
 	guest_session_settle(s);
 }
 
-void guest_relay_room(struct guest *g)
+static void on_room(struct guest *g)
 {
 	struct guest_session *next;
 
@@ -199,7 +199,7 @@ void guest_relay_room(struct guest *g)
 		if (!s->paused || s->fd < 0)
 			continue;
 		s->paused = false;
-		guest_session_listen(s);
+		guest_post_listen(s);
 		if (s->exited)
 			while (s->fd >= 0 && !s->broken && read_one(s))
 				;
@@ -267,6 +267,14 @@ static int on_end(struct guest *g, const struct snoo_ctl_frame *f,
 
 void guest_relay_init(struct guest *g)
 {
+	static const struct guest_user user = {
+		.room = on_room,
+		.ended = guest_session_end_all,
+	};
+
+	g->on_ready = on_ready;
+	g->on_death = on_death;
+	guest_link_use(g, &user);
 	guest_link_handle(g, SNOO_CTL_MSG, on_msg);
 	guest_link_handle(g, SNOO_CTL_END, on_end);
 	guest_link_handle(g, SNOO_CTL_BELLS, guest_bells_on_frame);

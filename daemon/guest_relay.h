@@ -10,14 +10,8 @@
 
 #include "daemon/guest_state.h"
 
-/* Handlers of frames; before guest_link_start(). */
+/* Before guest_adopt() and guest_link_start(): sessions use the link from here
+ * on, and their sockets are read by us. */
 void guest_relay_init(struct guest *g);
-
-/* The ring has room, or the host has just taken us in. */
-void guest_relay_room(struct guest *g);
-
-/* For loop_watch(), of a session's socket and of its process's pidfd. */
-void guest_relay_ready(void *session, unsigned int events);
-void guest_relay_death(void *session, unsigned int events);
 
 #endif /* DAEMON_GUEST_RELAY_H */

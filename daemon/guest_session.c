@@ -20,40 +20,9 @@
 #include "daemon/guest_join.h"
 #include "daemon/guest_link.h"
 #include "daemon/guest_post.h"
-#include "daemon/guest_relay.h"
 #include "daemon/guest_seat.h"
 #include "daemon/log.h"
 #include "shm/testpoint.h"
-
-const char *guest_session_name(enum guest_session_state state)
-{
-	static const char *const names[] = {
-		[GUEST_SESSION_NEW]	 = "new",
-		[GUEST_SESSION_WAITING]	 = "waiting",
-		[GUEST_SESSION_JOINING]	 = "joining",
-		[GUEST_SESSION_WELCOMED] = "welcomed",
-		[GUEST_SESSION_ATTACHED] = "attached",
-		[GUEST_SESSION_CLOSED]	 = "closed",
-		[GUEST_SESSION_ENDED]	 = "ended",
-	};
-
-	return names[state];
-}
-
-struct guest_session *guest_session_find(const struct guest *g, uint32_t sid)
-{
-	for (struct guest_session *s = g->sessions; s && sid; s = s->next)
-		if (s->sid == sid && s->state != GUEST_SESSION_ENDED)
-			return s;
-	return NULL;
-}
-
-void guest_session_listen(struct guest_session *s)
-{
-	if (s->watch)
-		loop_watch_events(s->watch, (s->paused ? 0 : LOOP_READ) |
-				  (s->queue ? LOOP_WRITE : 0));
-}
 
 /* ---- the end ---- */
 
@@ -232,15 +201,6 @@ void guest_session_deadline(struct guest_session *s)
 	loop_timer_start(s->deadline, s->g->sh->conf->limits.handshake_ms, 0);
 }
 
-void guest_session_sent(struct guest_session *s, uint32_t type)
-{
-	/* From here on its fd may be unread. */
-	if (type == SNOO_WIRE_WELCOME && s->state == GUEST_SESSION_WELCOMED)
-		guest_session_deadline(s);
-	if (type == SNOO_WIRE_BYE)
-		s->said_bye = true;
-}
-
 /* ---- joining ---- */
 
 /* Processes of that uid that are being taken in. */
@@ -304,7 +264,7 @@ void guest_session_hello(struct guest_session *s, const void *msg,
 	ret = guest_join_check(s, why);
 	if (ret == 0 && s->who.pidfd >= 0) {
 		ret = loop_watch(&s->death, s->g->sh->loop, s->who.pidfd,
-				 LOOP_READ, guest_relay_death, s);
+				 LOOP_READ, s->g->on_death, s);
 		snprintf(why, sizeof(why), "the daemon can't watch this "
 			 "process: %s", strerror(-ret));
 	}
@@ -389,7 +349,7 @@ static struct guest_session *fresh(struct guest *g, int fd)
 		return NULL;
 	}
 	if (fd >= 0 && loop_watch(&s->watch, g->sh->loop, fd, LOOP_READ,
-				  guest_relay_ready, s)) {
+				  g->on_ready, s)) {
 		loop_timer_close(s->deadline);
 		free(s);
 		return NULL;
@@ -446,7 +406,7 @@ static void identify(struct guest_session *s, int pidfd)
 		s->who = who;
 	s->who.pidfd = pidfd;
 	if (pidfd >= 0 && loop_watch(&s->death, s->g->sh->loop, pidfd,
-				     LOOP_READ, guest_relay_death, s))
+				     LOOP_READ, s->g->on_death, s))
 		log_err("a process can't be watched sid=%u pid=%d", s->sid,
 			(int)s->who.pid);
 }

@@ -57,11 +57,4 @@ void guest_session_stop(struct guest *g);
 /* Close our copies: the next daemon goes on with the kept ones. */
 void guest_session_let_go(struct guest *g);
 
-/* ---- for guest_post.c ---- */
-
-/* What the loop shall tell of the socket. */
-void guest_session_listen(struct guest_session *s);
-/* A message of @type is in the socket. */
-void guest_session_sent(struct guest_session *s, uint32_t type);
-
 #endif /* DAEMON_GUEST_SESSION_H */

@@ -34,9 +34,11 @@
 #define GUEST_QUEUE_MAX	64u	/* unsent messages, then it is cut off */
 #define GUEST_NEW_MAX	64u	/* silent connections of one uid */
 #define GUEST_TYPES	192u	/* types of frames, at most */
+#define GUEST_USERS	2u
 
 struct guest;
 struct guest_ring;
+struct guest_user;
 
 /* ---- the link ---- */
 
@@ -191,9 +193,20 @@ struct guest {
 	uint32_t last_sid;
 	uint32_t runs;			/* HELLO's word on programs */
 	uint32_t adopted;		/* sessions taken over */
-	void (*room)(struct guest *g);	/* the ring has room, or a session
-					 * of control begins; NULL: nobody */
-	void (*reset)(struct guest *g);	/* it has ended; NULL */
+	const struct guest_user *user[GUEST_USERS];	/* of the link */
+	void (*on_ready)(void *session, unsigned int events);
+	void (*on_death)(void *session, unsigned int events);
+};
+
+/**
+ * struct guest_user - Who sends frames: sessions, programs
+ *
+ * @room: it is worth another try, or a session of the channel begins.
+ * @ended: that session is over; what the host knew of us it has forgotten.
+ */
+struct guest_user {
+	void (*room)(struct guest *g);
+	void (*ended)(struct guest *g, int error, const char *why);
 };
 
 const char *guest_link_name(enum guest_link_state state);
