@@ -44,6 +44,8 @@ static const char *memory_of(uint32_t kind)
 		return "bar";
 	case SNOO_CTL_MAP_SYSFS:
 		return "sysfs";
+	case SNOO_CTL_MAP_MEMFD:
+		return "memfd";
 	default:
 		return "?";
 	}
