@@ -65,6 +65,11 @@ struct guest_dev_map {
  */
 int guest_dev_open(struct guest_dev **out, const struct conf *conf,
 		   struct keeper *k, char why[GUEST_DEV_TEXT]);
+/* The same, with sysfs, /dev and modules elsewhere: for tests. */
+struct guest_sys;
+int guest_dev_open_in(struct guest_dev **out, const struct guest_sys *sys,
+		      const struct conf *conf, struct keeper *k,
+		      char why[GUEST_DEV_TEXT]);
 /* The keeper still has the fds. */
 void guest_dev_close(struct guest_dev *g);
 

@@ -230,12 +230,10 @@ void guest_port_forget(struct guest_port *p, struct keeper *k)
 		if (p->bell[i] >= 0)
 			forget(p, k, "bell/%u/%u", i / BELLS_VECTORS_MAX,
 			       i % BELLS_VECTORS_MAX);
-	if (p->mem_fd >= 0)
+	if (p->mem_fd >= 0 && p->mem_fd != p->fd)
 		forget(p, k, "memory");
-	if (p->fd >= 0) {
-		forget(p, k, "socket/%u", p->slot);
-		forget(p, k, "device");
-	}
+	if (p->kept[0])
+		forget(p, k, "%s", p->kept);
 	guest_port_clear(p);
 	/* What was not. */
 	snprintf(prefix, sizeof(prefix), "guest/%s/", p->part);
@@ -246,18 +244,62 @@ void guest_port_forget(struct guest_port *p, struct keeper *k)
 	}
 }
 
-int guest_port_kept_slot(const struct guest_port *p, struct keeper *k)
+void guest_port_socket(struct guest_port *p, const char *path)
 {
-	unsigned int slot;
+	snprintf(p->where, sizeof(p->where), "%s", path);
+	snprintf(p->kept, sizeof(p->kept), "socket/%u", p->slot);
+}
+
+void guest_port_address(struct guest_port *p, const char *address)
+{
+	snprintf(p->where, sizeof(p->where), "%s", address);
+	snprintf(p->kept, sizeof(p->kept), "device/%s", address);
+	/* The service manager's protocol ends a name at a colon. */
+	for (char *c = p->kept; *c; c++)
+		if (*c == ':')
+			*c = '_';
+}
+
+/* Take the first fd of that kind; what follows in its name, or NULL. */
+static const char *take_kind(struct guest_port *p, struct keeper *k,
+			     const char *kind)
+{
 	char prefix[64];
 	const char *name;
 
-	snprintf(prefix, sizeof(prefix), "guest/%s/socket/", p->part);
+	snprintf(prefix, sizeof(prefix), "guest/%s/%s/", p->part, kind);
 	name = kept(k, prefix);
-	if (!name || sscanf(name + strlen(prefix), "%u", &slot) != 1 ||
-	    slot == 0 || slot >= BELLS_SLOTS_MAX)
-		return -1;
-	return (int)slot;
+	if (!name)
+		return NULL;
+	p->fd = keeper_take(k, name);
+	snprintf(p->kept, sizeof(p->kept), "%s/%s", kind,
+		 name + strlen(prefix));
+	return name + strlen(prefix);
+}
+
+bool guest_port_take_socket(struct guest_port *p, struct keeper *k,
+			    const char *path)
+{
+	const char *slot = take_kind(p, k, "socket");
+
+	if (!slot || sscanf(slot, "%u", &p->slot) != 1 || p->slot == 0 ||
+	    p->slot >= BELLS_SLOTS_MAX)
+		return false;
+	guest_port_socket(p, path);
+	return true;
+}
+
+bool guest_port_take_device(struct guest_port *p, struct keeper *k)
+{
+	const char *address = take_kind(p, k, "device");
+
+	if (!address)
+		return false;
+	snprintf(p->where, sizeof(p->where), "%s", address);
+	for (char *c = p->where; *c; c++)
+		if (*c == '_')
+			*c = ':';
+	return true;
 }
 
 /* ---- bells out ---- */

@@ -12,7 +12,8 @@
  *
  * Names with the keeper begin with "guest/PART/":
  *
- *   memory, socket/SLOT, vector/VECTOR, bell/SLOT/VECTOR, device
+ *   memory, vector/VECTOR, bell/SLOT/VECTOR, and of the fd itself
+ *   socket/SLOT or device/ADDRESS (with '_' for ':')
  */
 #ifndef DAEMON_GUEST_PORT_H
 #define DAEMON_GUEST_PORT_H
@@ -41,6 +42,7 @@ struct guest_port {
 	const char *part;		/* "pool", "control" */
 	const struct guest_way *way;	/* NULL: not open */
 	char where[112];		/* PCI address, or the socket's path */
+	char kept[48];			/* the fd's name with the keeper */
 	uint32_t slot;			/* IVPosition */
 	uint32_t vectors;
 
@@ -118,7 +120,14 @@ int guest_port_store_all(const struct guest_port *p, struct keeper *k);
  * forget it.  The port is as after guest_port_init(). */
 void guest_port_forget(struct guest_port *p, struct keeper *k);
 
-/* An inherited "guest/PART/socket/SLOT": its slot, or -1. */
-int guest_port_kept_slot(const struct guest_port *p, struct keeper *k);
+/* Say which socket, or which PCI device, the fd is: fills kept, and where. */
+void guest_port_socket(struct guest_port *p, const char *path);
+void guest_port_address(struct guest_port *p, const char *address);
+
+/* Take the fd from the keeper, and with it the slot or the address that its
+ * name tells: false if it is not kept. */
+bool guest_port_take_socket(struct guest_port *p, struct keeper *k,
+			    const char *path);
+bool guest_port_take_device(struct guest_port *p, struct keeper *k);
 
 #endif /* DAEMON_GUEST_PORT_H */

@@ -282,8 +282,8 @@ static int shake(struct guest_port *p, int sock, const char *path, char *why)
 
 	p->fd = sock;
 	p->way = &socket_way;
-	snprintf(p->where, sizeof(p->where), "%s", path);
 	ret = get_head(&t);
+	guest_port_socket(p, path);
 	return ret ? ret : get_vectors(&t);
 }
 
@@ -316,8 +316,8 @@ int guest_socket_store(struct guest_port *pool, struct guest_port *control,
 			ret = guest_port_store_all(port[i], k);
 	}
 	for (int i = 0; i < 2 && !ret; i++)
-		ret = guest_port_store(port[i], k, port[i]->fd, true,
-				       "socket/%u", port[i]->slot);
+		ret = guest_port_store(port[i], k, port[i]->fd, true, "%s",
+				       port[i]->kept);
 	if (ret)
 		forget(pool, control, holder, k);
 	return ret;
@@ -344,20 +344,16 @@ static int count_vectors(const struct guest_port *p, struct keeper *k)
 
 static int adopt_one(struct guest_port *p, const char *path, struct keeper *k)
 {
-	int slot = guest_port_kept_slot(p, k);
 	int vectors = count_vectors(p, k);
 	struct stat st;
 
-	if (slot < 0 || vectors == 0 ||
+	p->way = &socket_way;
+	if (!guest_port_take_socket(p, k, path) || vectors == 0 ||
 	    guest_port_vectors(p, (uint32_t)vectors) < 0)
 		return -ENOENT;
-	p->way = &socket_way;
-	snprintf(p->where, sizeof(p->where), "%s", path);
-	p->slot = (uint32_t)slot;
-	p->fd = guest_port_take(p, k, "socket/%d", slot);
 	p->mem_fd = guest_port_take(p, k, "memory");
-	if (p->fd < 0 || hung_up(p->fd) || p->mem_fd < 0 ||
-	    fstat(p->mem_fd, &st) < 0 || st.st_size <= 0)
+	if (hung_up(p->fd) || p->mem_fd < 0 || fstat(p->mem_fd, &st) < 0 ||
+	    st.st_size <= 0)
 		return -ENOENT;
 	guest_port_take_vectors(p, k);
 	if (guest_port_take_bells(p, k) <= 0)
