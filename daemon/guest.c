@@ -65,8 +65,8 @@ static int open_parts(struct guest *g, char why[DOMAIN_TEXT])
 	SNOO_TESTPOINT("guest_devices_open");
 	guest_adopt(g);
 	SNOO_TESTPOINT("guest_adopted");
-	return listen_resume(&g->listener, g->sh->keeper, KEEP_LISTENER,
-			     SOCK_SEQPACKET, &g->conf->socket, why);
+	return listen_kept(&g->listener, SOCK_SEQPACKET, &g->conf->socket,
+			   g->sh->keeper, KEEP_LISTENER, why);
 }
 
 int guest_open(struct guest **out, struct shared *sh, int lock_fd,

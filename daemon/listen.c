@@ -140,9 +140,8 @@ static bool listens_at(int fd, const char *path)
 	       stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-int listen_resume(struct listener *l, struct keeper *k, const char *name,
-		  int type, const struct conf_socket *conf,
-		  char why[LISTEN_TEXT])
+int listen_kept(struct listener *l, int type, const struct conf_socket *conf,
+		struct keeper *k, const char *name, char why[LISTEN_TEXT])
 {
 	int fd = keeper_take(k, name), ret;
 
@@ -158,7 +157,7 @@ int listen_resume(struct listener *l, struct keeper *k, const char *name,
 	ret = keeper_store(k, name, l->fd, false);
 	if (ret)
 		snprintf(why, LISTEN_TEXT, "the keeper does not take the "
-			 "socket %.120s: %s", conf->path, strerror(-ret));
+			 "socket %.150s: %s", conf->path, strerror(-ret));
 	return ret;
 }
 

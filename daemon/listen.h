@@ -45,15 +45,14 @@ int listen_adopt(struct listener *l, int fd, const struct conf_socket *conf,
 		 char why[LISTEN_TEXT]);
 
 /**
- * listen_resume() - The keeper's, if it listens at that path still; else a new
- *		     one, which the keeper gets
- * @name:	As the keeper calls it
+ * listen_kept() - The socket that the keeper has under @name, or a new one
  *
- * Return: as listen_open(), or -errno of the keeper
+ * A new one is stored with the keeper.  One at another path is given up.
+ *
+ * Return: as listen_open(), or -errno of keeper_store()
  */
-int listen_resume(struct listener *l, struct keeper *k, const char *name,
-		  int type, const struct conf_socket *conf,
-		  char why[LISTEN_TEXT]);
+int listen_kept(struct listener *l, int type, const struct conf_socket *conf,
+		struct keeper *k, const char *name, char why[LISTEN_TEXT]);
 
 /* Accept from now on. */
 int listen_start(struct listener *l, struct loop *loop,

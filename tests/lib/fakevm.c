@@ -1,268 +1,369 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fakevm.c - a VM's daemon in the test's own process, and its host by hand
+ * fakevm.c - a VM with a guest daemon and ranks, without QEMU and guest
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "tests/lib/fakevm.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "daemon/guest.h"
-#include "daemon/log.h"
+#include <snoo/abi.h>
 
-#define PATIENCE_MS	3000
+#include "tests/lib/fakerank.h"
 
-static void configure(struct fakevm *v, const char *const *sets)
+#define PATIENCE_MS	20000	/* then the daemon hangs: a failure */
+#define PUMPS		2000
+
+static uint64_t now_ns(void)
 {
-	char data[192], control[192];
-	const char *all[32] = { data, control };
-	struct conf_overrides ov = {
-		.runtime_dir = v->dir, .sets = all, .nsets = 2,
-		.log_level = "error",
-	};
-	char *errors = NULL;
+	struct timespec ts;
 
-	snprintf(data, sizeof(data), "guest.data_device=%s",
-		 v->host.path[FAKEHOST_POOL]);
-	snprintf(control, sizeof(control), "guest.control_device=%s",
-		 v->host.path[FAKEHOST_CONTROL]);
-	for (; sets && *sets; sets++)
-		all[ov.nsets++] = *sets;
-	if (conf_load(&v->sh.conf, NULL, &ov, &errors))
-		fail_msg("%s", errors);
-	free(errors);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
+	       (uint64_t)ts.tv_nsec;
 }
 
-static void format(struct fakevm *v)
+void fakevm_init(struct fakevm *v, void (*pump)(void *arg), void *arg)
 {
-	shm_region_plan(&v->region, FAKEHOST_POOL_BYTES, FAKEVM_RANKS);
-	shm_region_format(&v->region, v->host.mem[FAKEHOST_POOL]);
-	memset(v->host.mem[FAKEHOST_CONTROL], 0, SNOO_CTL_BYTES);
-	shm_link_format(v->host.mem[FAKEHOST_CONTROL]);
-	assert_int_equal(shm_link_open(&v->link,
-				       v->host.mem[FAKEHOST_CONTROL],
-				       SNOO_CTL_BYTES, SHM_LINK_HOST), 0);
-}
-
-void fakevm_open(struct fakevm *v, const char *const *sets)
-{
-	char why[DOMAIN_TEXT] = "";
-	int lock;
-
 	memset(v, 0, sizeof(*v));
-	log_open(getenv("V") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
-	strcpy(v->dir, "/tmp/snoo-vm-XXXXXX");
-	assert_non_null(mkdtemp(v->dir));
-	fakehost_open(&v->host);
-	format(v);
-	configure(v, sets);
-	snprintf(v->path, sizeof(v->path), "%s",
-		 v->sh.conf->domains[0].socket.path);
-	assert_int_equal(topo_open(&v->sh.topo), 0);
-	assert_int_equal(place_open(&v->sh.place, v->sh.topo, &place_compact),
-			 0);
-	assert_int_equal(loop_open(&v->sh.loop), 0);
-	assert_int_equal(keeper_open(&v->sh.keeper, NULL), 0);
-	v->sh.started_ns = loop_now_ns();
-	assert_int_equal(domain_lock(&lock, v->dir, "default", why), 0);
-	if (guest_open(&v->g, &v->sh, lock, why))
-		fail_msg("%s", why);
-	assert_int_equal(guest_start(v->g), 0);
+	v->pump = pump;
+	v->arg = arg;
+	fakeqemu_init(&v->pool, FAKEVM_VECTORS);
+	fakeqemu_init(&v->control, 1);
 }
 
 void fakevm_close(struct fakevm *v)
 {
-	char path[128];
-
-	guest_close(v->g, DOMAIN_STOP);
-	loop_close(v->sh.loop);
-	keeper_close(v->sh.keeper);
-	place_close(v->sh.place);
-	topo_close(v->sh.topo);
-	conf_close(v->sh.conf);
-	fakehost_close(&v->host);
-	snprintf(path, sizeof(path), "%s/default.lock", v->dir);
-	unlink(path);
-	rmdir(v->dir);
+	fakeqemu_close(&v->pool);
+	fakeqemu_close(&v->control);
 }
 
-void fakevm_step(void *vm)
+static int dial(const char *path)
 {
-	struct fakevm *v = vm;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret;
 
-	loop_step(v->sh.loop);
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
 }
 
-void fakevm_settle(struct fakevm *v)
+int fakevm_plug(struct fakevm *v, struct fakeqemu *q, const char *path)
 {
-	for (int i = 0; i < 20; i++)
-		loop_step(v->sh.loop);
+	int fd = dial(path);
+
+	if (fd < 0)
+		return fd;
+	/* It says all in one go, into the socket. */
+	for (int i = 0; v->pump && i < 20; i++)
+		v->pump(v->arg);
+	return fakeqemu_handshake(q, fd, v->pump ? 1000 : PATIENCE_MS);
 }
 
-void fakevm_rank(struct fakevm *v, struct fakerank *r)
+static void fill_hello(struct fakevm *v)
 {
-	fakerank_init(r, fakevm_step, v);
+	struct snoo_ctl_hello *h = &v->hello;
+	size_t bytes = 0;
+
+	memset(h, 0, sizeof(*h));
+	h->major = SNOO_CTL_MAJOR;
+	h->minor = SNOO_CTL_MINOR;
+	h->abi_major = SNOO_ABI_MAJOR;
+	h->wire_minor = SNOO_WIRE_MINOR;
+	memset(h->boot_id, 0xb0, sizeof(h->boot_id));
+	h->slot = v->pool.id;
+	h->vectors = v->pool.want;
+	if (fakeqemu_map(&v->pool, &bytes))
+		h->pool_bytes = bytes;
+	h->bells = SNOO_CTL_BELLS_EVENTFD;
+	h->memory = SNOO_CTL_MAP_BAR;
+	h->vcpus = 4;
+	strcpy(h->host, "guest");
+	strcpy(h->kernel, "6.1");
+}
+
+int fakevm_attach(struct fakevm *v, const char *pool_path,
+		  const char *control_path)
+{
+	size_t bytes;
+	void *mem;
+	int ret;
+
+	/* QEMU has the vectors that the domain has. */
+	ret = fakevm_plug(v, &v->pool, pool_path);
+	if (ret == 0)
+		ret = fakevm_plug(v, &v->control, control_path);
+	if (ret)
+		return ret;
+	mem = fakeqemu_map(&v->control, &bytes);
+	if (!mem)
+		return -ENODEV;
+	fill_hello(v);
+	return shm_link_open(&v->link, mem, bytes, SHM_LINK_GUEST);
 }
 
 /* ---- frames ---- */
 
-void fakevm_bell(struct fakevm *v)
+void fakevm_ring(struct fakevm *v)
 {
-	const uint64_t one = 1;
-
-	assert_int_equal(write(fakehost_bell(&v->host, FAKEHOST_CONTROL,
-					     FAKEHOST_SLOT, 0), &one,
-			       sizeof(one)), sizeof(one));
+	fakeqemu_ring(&v->control, 0, 0);
 }
 
-uint32_t fakevm_hear(struct fakevm *v, bool wait)
+int fakevm_put(struct fakevm *v, uint32_t type, uint32_t sid,
+	       const void *body, size_t bytes)
 {
-	for (int ms = 0; ms < PATIENCE_MS; ms++) {
-		int n;
+	struct snoo_ctl_frame f = {
+		.type = type, .sid = sid, .slot = SNOO_CTL_NO_SLOT,
+	};
+	int ret = shm_link_put(&v->link, &f, body, bytes);
 
-		loop_step(v->sh.loop);
-		n = shm_link_peek(&v->link, &v->f);
-		assert_true(n >= 0);
-		if (n > 0) {
-			if (shm_link_pop(&v->link, &v->f))
-				fakevm_bell(v);
-			return v->f.head.type;
-		}
-		if (!wait && ms > 20)
-			break;
-		usleep(1000);
+	for (int i = 0; ret == -EAGAIN && v->pump && i < PUMPS; i++) {
+		fakevm_ring(v);
+		v->pump(v->arg);
+		ret = shm_link_put(&v->link, &f, body, bytes);
 	}
+	return ret;
+}
+
+int fakevm_send(struct fakevm *v, uint32_t type, uint32_t sid,
+		const void *body, size_t bytes)
+{
+	int ret = fakevm_put(v, type, sid, body, bytes);
+
+	fakevm_ring(v);
+	return ret;
+}
+
+/* Let some time pass for the daemon: false if that was long enough. */
+static bool wait_a_bit(struct fakevm *v, unsigned int *turns)
+{
+	if (v->pump) {
+		v->pump(v->arg);
+		return ++*turns < PUMPS;
+	}
+	if (fakeqemu_wait(&v->control, 0, 50) < 0)
+		*turns += 50;
+	return *turns < PATIENCE_MS;
+}
+
+static void answer_resumed(struct fakevm *v, uint32_t sid,
+			   const struct snoo_wire_resumed *m)
+{
+	struct snoo_wire_state s = {
+		.head = { SNOO_WIRE_STATE, sizeof(s) },
+		.epoch = m->epoch,
+		.need = { .head = { SNOO_WIRE_NEED, sizeof(s.need) } },
+	};
+
+	s.seen_gone = s.gone = v->rank[sid].gone.gone;
+	if (!v->mute)
+		fakevm_say(v, sid, &s, sizeof(s));
+}
+
+static void book_msg(struct fakevm *v, struct fakevm_rank *r, uint32_t sid)
+{
+	const void *m = v->in.bytes + sizeof(v->in.f);
+	const struct snoo_wire_head *head = m;
+
+	r->news_slot = v->in.f.slot;
+	switch (head->type) {
+	case SNOO_WIRE_WELCOME:
+		memcpy(&r->welcome, m, sizeof(r->welcome));
+		r->welcomes++;
+		break;
+	case SNOO_WIRE_ERROR:
+		memcpy(&r->error, m, sizeof(r->error));
+		break;
+	case SNOO_WIRE_START:
+		r->started = true;
+		break;
+	case SNOO_WIRE_RINGS:
+		r->rings += ((const struct snoo_wire_rings *)m)->count;
+		break;
+	case SNOO_WIRE_GRANT:
+		r->blocks += ((const struct snoo_wire_grant *)m)->count;
+		break;
+	case SNOO_WIRE_GONE:
+		memcpy(&r->gone, m, sizeof(r->gone));
+		r->gones++;
+		break;
+	case SNOO_WIRE_RESUMED:
+		r->resumed++;
+		answer_resumed(v, sid, m);
+		break;
+	case SNOO_WIRE_BYE:
+		r->bye = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void book(struct fakevm *v)
+{
+	uint32_t sid = v->in.f.sid;
+
+	switch (v->in.f.type) {
+	case SNOO_CTL_WELCOME:
+		memcpy(&v->welcome, &v->in, sizeof(v->welcome));
+		v->welcomes++;
+		break;
+	case SNOO_CTL_ERROR:
+		memcpy(&v->error, &v->in, sizeof(v->error));
+		break;
+	case SNOO_CTL_MSG:
+		if (sid < FAKEVM_SIDS)
+			book_msg(v, &v->rank[sid], sid);
+		break;
+	case SNOO_CTL_END:
+		if (sid < FAKEVM_SIDS)
+			v->rank[sid].ends++;
+		break;
+	default:
+		break;
+	}
+}
+
+int fakevm_recv(struct fakevm *v, bool wait)
+{
+	unsigned int turns = 0;
+	int n;
+
+	while ((n = shm_link_peek(&v->link, &v->in)) == 0)
+		if (!wait || !wait_a_bit(v, &turns))
+			return -EAGAIN;
+	if (n < 0)
+		return n;
+	if (shm_link_pop(&v->link, &v->in))
+		fakevm_ring(v);
+	book(v);
+	return (int)v->in.f.type;
+}
+
+int fakevm_until(struct fakevm *v, uint32_t type)
+{
+	int ret;
+
+	do
+		ret = fakevm_recv(v, true);
+	while (ret >= 0 && ret != (int)type);
+	return ret;
+}
+
+void fakevm_drain(struct fakevm *v)
+{
+	for (int i = 0; v->pump && i < 20; i++)
+		v->pump(v->arg);
+	while (fakevm_recv(v, false) >= 0)
+		if (v->pump)
+			v->pump(v->arg);
+}
+
+bool fakevm_is_cut(struct fakevm *v)
+{
+	unsigned int turns = v->pump ? PUMPS - 50 : PATIENCE_MS - 500;
+
+	while (!shm_link_is_cut(&v->link))
+		if (!wait_a_bit(v, &turns))
+			return false;
+	return true;
+}
+
+/* ---- the session ---- */
+
+int fakevm_ask(struct fakevm *v)
+{
+	unsigned int turns = 0;
+
+	shm_link_ask(&v->link);
+	fakevm_ring(v);
+	while (!shm_link_accepted(&v->link))
+		if (!wait_a_bit(v, &turns))
+			return -ETIMEDOUT;
 	return 0;
 }
 
-void fakevm_greeted(struct fakevm *v)
+int fakevm_hello(struct fakevm *v, const uint32_t *known)
 {
-	uint32_t gen = 0, type;
+	int ret = fakevm_ask(v);
 
-	for (int ms = 0; !gen && ms < PATIENCE_MS; ms++) {
-		loop_step(v->sh.loop);
-		gen = shm_link_asked(&v->link);
-		usleep(1000);
-	}
-	assert_int_not_equal(gen, 0);
-	shm_link_accept(&v->link, gen, true);
-	fakevm_bell(v);
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_HELLO);
-	assert_int_equal(v->f.head.length, sizeof(v->hello));
-	memcpy(&v->hello, v->f.bytes, sizeof(v->hello));
-	v->nknown = 0;
-	while ((type = fakevm_hear(v, true)) == SNOO_CTL_KNOWN)
-		v->known[v->nknown++] = v->f.head.sid;
-	assert_int_equal(type, SNOO_CTL_READY);
-}
-
-void fakevm_say(struct fakevm *v, uint32_t type, uint32_t sid, uint32_t slot,
-		const void *body, size_t bytes)
-{
-	struct snoo_ctl_frame f = { .type = type, .sid = sid, .slot = slot };
-
-	assert_int_equal(shm_link_put(&v->link, &f, body, bytes), 0);
-	fakevm_bell(v);
-}
-
-void fakevm_msg(struct fakevm *v, uint32_t sid, uint32_t slot, const void *msg)
-{
-	const struct snoo_wire_head *head = msg;
-
-	fakevm_say(v, SNOO_CTL_MSG, sid, slot, msg, head->length);
-}
-
-void fakevm_welcome(struct fakevm *v)
-{
-	struct snoo_ctl_welcome w = {
-		.major = SNOO_CTL_MAJOR, .minor = SNOO_CTL_MINOR,
-		.slot = FAKEHOST_SLOT, .slots = FAKEHOST_SLOTS,
-		.vectors = FAKEHOST_VECTORS, .ranks = FAKEVM_RANKS,
-		.pool_bytes = FAKEHOST_POOL_BYTES,
-		.domain = "lab", .name = "vm-a",
-	};
-
-	fakevm_say(v, SNOO_CTL_WELCOME, 0, SNOO_CTL_NO_SLOT, &w.frame + 1,
-		   sizeof(w) - sizeof(w.frame));
-	fakevm_settle(v);
-}
-
-void fakevm_live(struct fakevm *v)
-{
-	fakevm_greeted(v);
-	fakevm_welcome(v);
-	assert_int_equal(v->g->link.state, GUEST_LINK_LIVE);
+	if (ret)
+		return ret;
+	memset(&v->error, 0, sizeof(v->error));
+	v->hello.clock_ns = now_ns();
+	ret = fakevm_send(v, SNOO_CTL_HELLO, 0, &v->hello.frame + 1,
+			  sizeof(v->hello) - sizeof(v->hello.frame));
+	for (; ret == 0 && known && *known; known++)
+		ret = fakevm_send(v, SNOO_CTL_KNOWN, *known, NULL, 0);
+	if (ret == 0)
+		ret = fakevm_send(v, SNOO_CTL_READY, 0, NULL, 0);
+	if (ret)
+		return ret;
+	do
+		ret = fakevm_recv(v, true);
+	while (ret >= 0 && ret != SNOO_CTL_WELCOME && ret != SNOO_CTL_ERROR);
+	return ret;
 }
 
 /* ---- ranks ---- */
 
-void fakevm_wire_welcome(struct snoo_wire_welcome *w, uint32_t rank,
-			 uint32_t slot)
+int fakevm_join(struct fakevm *v, uint32_t sid, int32_t vcpu,
+		const struct snoo_wire_hello *h)
 {
-	memset(w, 0, sizeof(*w));
-	w->head.type = SNOO_WIRE_WELCOME;
-	w->head.length = sizeof(*w);
-	w->major = SNOO_WIRE_MAJOR;
-	w->minor = SNOO_WIRE_MINOR;
-	w->rank = rank;
-	w->size = w->capacity = 2;
-	w->slot = slot;
-	w->instance = 1;
-	w->job = 7;
-	w->pool_bytes = FAKEHOST_POOL_BYTES;
-	w->core = 77;			/* the guest knows better */
-	w->cores = 99;
+	struct {
+		struct snoo_ctl_join join;
+		struct snoo_wire_hello hello;
+	} m = {
+		.join = { .uid = 1000, .gid = 1000, .pid = 100 + sid,
+			  .vcpu = vcpu },
+		.hello = *h,
+	};
+
+	return fakevm_send(v, SNOO_CTL_JOIN, sid, &m.join.frame + 1,
+			   sizeof(m) - sizeof(m.join.frame));
 }
 
-void fakevm_hello(struct fakevm *v, struct fakerank *r, const char *job)
+int fakevm_say(struct fakevm *v, uint32_t sid, const void *msg, size_t bytes)
 {
+	return fakevm_send(v, SNOO_CTL_MSG, sid, msg, bytes);
+}
+
+int fakevm_say_plain(struct fakevm *v, uint32_t sid, uint32_t type)
+{
+	struct snoo_wire_plain m = { .head = { type, sizeof(m) } };
+
+	return fakevm_say(v, sid, &m, sizeof(m));
+}
+
+int fakevm_rank(struct fakevm *v, uint32_t sid, int32_t vcpu,
+		const char *name, uint64_t launch, int32_t rank, uint32_t size)
+{
+	struct snoo_wire_pinned m = {
+		.head = { SNOO_WIRE_PINNED, sizeof(m) }, .core = vcpu,
+	};
+	struct fakevm_rank *r = &v->rank[sid];
 	struct snoo_wire_hello h;
+	int ret;
 
-	fakevm_rank(v, r);
-	assert_int_equal(fakerank_connect(r, v->path), 0);
-	fakerank_hello_init(&h, job, 0, -1, 2);
-	assert_int_equal(fakerank_send(r, &h, sizeof(h)), 0);
-}
-
-uint32_t fakevm_attach(struct fakevm *v, struct fakerank *r, uint32_t slot)
-{
-	struct snoo_wire_welcome w;
-	uint32_t sid;
-
-	fakevm_hello(v, r, "job");
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
-	sid = v->f.head.sid;
-	fakevm_wire_welcome(&w, slot % 2, slot);
-	fakevm_msg(v, sid, slot, &w);
-	assert_int_equal(fakerank_until(r, SNOO_WIRE_WELCOME),
-			 SNOO_WIRE_WELCOME);
-	assert_int_equal(fakerank_pinned(r), 0);
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_MSG);
-	assert_int_equal(v->f.head.sid, sid);
-	return sid;
-}
-
-uint64_t fakevm_rung(struct fakevm *v, uint32_t slot, uint32_t vector)
-{
-	int fd = fakehost_bell(&v->host, FAKEHOST_POOL, slot, vector);
-	uint64_t n = 0;
-	struct iovec io = { .iov_base = &n, .iov_len = sizeof(n) };
-
-	/* The bell thread has its own time. */
-	for (int ms = 0; ms < 200; ms++) {
-		if (preadv2(fd, &io, 1, -1, RWF_NOWAIT) == sizeof(n))
-			return n;
-		usleep(1000);
-	}
-	return 0;
+	memset(r, 0, sizeof(*r));
+	fakerank_hello_init(&h, name, launch, rank, size);
+	ret = fakevm_join(v, sid, vcpu, &h);
+	while (ret >= 0 && !r->welcomes && !r->error.head.type)
+		ret = fakevm_recv(v, true);
+	if (ret < 0)
+		return ret;
+	if (r->error.head.type)
+		return -EREMOTEIO;
+	return fakevm_say(v, sid, &m, sizeof(m));
 }

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/guest_ring.h"
-#include "tests/lib/fakevm.h"
+#include "tests/lib/vmhome.h"
 
 /* A BELLS message of wire.h and what came with it. */
 struct heard {
@@ -40,22 +40,22 @@ struct frame {
 
 static int setup(void **state)
 {
-	struct fakevm *v = malloc(sizeof(*v));
+	struct vmhome *v = malloc(sizeof(*v));
 
-	fakevm_open(v, NULL);
-	fakevm_live(v);
+	vmhome_open(v, NULL);
+	vmhome_live(v);
 	*state = v;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	fakevm_close(*state);
+	vmhome_close(*state);
 	free(*state);
 	return 0;
 }
 
-static void hear(struct fakevm *v, struct fakerank *r, struct heard *h)
+static void hear(struct vmhome *v, struct fakerank *r, struct heard *h)
 {
 	union {
 		struct cmsghdr align;
@@ -69,7 +69,7 @@ static void hear(struct fakevm *v, struct fakerank *r, struct heard *h)
 	struct cmsghdr *c;
 	ssize_t n;
 
-	fakevm_settle(v);
+	vmhome_settle(v);
 	h->m = (const void *)h->bytes;
 	n = recvmsg(r->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	assert_true(n >= (ssize_t)sizeof(*h->m));
@@ -92,10 +92,10 @@ static void drop(struct heard *h)
 		close(h->fd[i]);
 }
 
-static void say(struct fakevm *v, uint32_t sid, struct frame *f, uint32_t n)
+static void say(struct vmhome *v, uint32_t sid, struct frame *f, uint32_t n)
 {
 	f->m.count = n;
-	fakevm_say(v, SNOO_CTL_BELLS, sid, SNOO_CTL_NO_SLOT, f,
+	vmhome_say(v, SNOO_CTL_BELLS, sid, SNOO_CTL_NO_SLOT, f,
 		   sizeof(f->m) + n * sizeof(f->bell[0]));
 }
 
@@ -108,7 +108,7 @@ static void write_one(int fd)
 
 static void test_a_rank_gets_what_wakes_it_and_what_it_may_ring(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct frame f = {
 		.m = { .flags = SNOO_WIRE_BELLS_ALL, .vector = 1 },
 		/* two on the host share a bell; one in our own VM */
@@ -117,7 +117,7 @@ static void test_a_rank_gets_what_wakes_it_and_what_it_may_ring(void **state)
 	};
 	struct fakerank r;
 	struct heard h;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	say(v, sid, &f, 4);
 	hear(v, &r, &h);
@@ -128,14 +128,14 @@ static void test_a_rank_gets_what_wakes_it_and_what_it_may_ring(void **state)
 	assert_int_equal(h.m->bell[0].fd, h.m->bell[2].fd);
 	/* The first is what its vector raises ... */
 	write_one(h.fd[0]);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 1), 1);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 1), 1);
 	/* ... and the others ring whom they should. */
 	write_one(h.fd[1 + h.m->bell[0].fd]);
-	assert_int_equal(fakevm_rung(v, 0, 2), 1);
+	assert_int_equal(vmhome_rung(v, 0, 2), 1);
 	write_one(h.fd[1 + h.m->bell[1].fd]);
-	assert_int_equal(fakevm_rung(v, 1, 1), 1);
+	assert_int_equal(vmhome_rung(v, 1, 1), 1);
 	write_one(h.fd[1 + h.m->bell[3].fd]);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 2), 1);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 2), 1);
 	drop(&h);
 
 	/* More of them: what it listens to stays. */
@@ -148,18 +148,18 @@ static void test_a_rank_gets_what_wakes_it_and_what_it_may_ring(void **state)
 	assert_int_equal(h.nfds, 1);
 	assert_int_equal(h.m->bell[0].rank, 9);
 	write_one(h.fd[0]);
-	assert_int_equal(fakevm_rung(v, 3, 1), 1);
+	assert_int_equal(vmhome_rung(v, 3, 1), 1);
 	drop(&h);
 	fakerank_close(&r);
 }
 
 static void test_a_full_list_fits_and_one_more_is_nonsense(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct frame f = { .m = { .vector = 1 } };
 	struct fakerank r;
 	struct heard h;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	for (uint32_t i = 0; i <= SNOO_CTL_PEERS; i++)
 		f.bell[i] = (struct snoo_ctl_bell){ i, 0, 1 };
@@ -169,7 +169,7 @@ static void test_a_full_list_fits_and_one_more_is_nonsense(void **state)
 	assert_int_equal(h.nfds, 2);
 	drop(&h);
 	say(v, sid, &f, SNOO_CTL_PEERS + 1);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_int_equal(v->g->link.state, GUEST_LINK_PAUSE);
 	fakerank_close(&r);
 }
@@ -188,32 +188,32 @@ static void test_bells_that_the_domain_does_not_have_are_nonsense(void **state)
 		{ .m = { .vector = 1, .count = 1 },
 		  .bell = { { SNOO_ABI_JOB_RANKS, 0, 1 } } },
 	};
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct frame f = bad[i];
 		struct fakerank r;
-		uint32_t sid = fakevm_attach(v, &r, 3);
+		uint32_t sid = vmhome_attach(v, &r, 3);
 
 		say(v, sid, &f, f.m.count);
-		fakevm_settle(v);
+		vmhome_settle(v);
 		assert_int_equal(v->g->link.state, GUEST_LINK_PAUSE);
 		fakerank_close(&r);
 		loop_timer_start(v->g->link.retry, 0, 1000);
-		fakevm_live(v);
-		while (fakevm_hear(v, false))
+		vmhome_live(v);
+		while (vmhome_hear(v, false))
 			;
 	}
 }
 
 static void test_who_is_told_to_poll_gets_nothing_to_listen_to(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct frame f = { .m = { .flags = SNOO_WIRE_BELLS_POLL },
 			   .bell = { { 0, 0, 1 } } };
 	struct fakerank r;
 	struct heard h;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	say(v, sid, &f, 1);
 	hear(v, &r, &h);
@@ -237,16 +237,16 @@ static void ring(struct fakerank *r, uint32_t rank)
 
 static void test_ring_goes_by_the_register_or_by_the_host(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct frame f = { .m = { .vector = 1 },
 			   .bell = { { 1, 0, 2 }, { 2, FAKEHOST_SLOT, 2 } } };
 	struct fakerank r;
 	struct heard h;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	/* Nothing was said of any rank yet: the host rings. */
 	ring(&r, 1);
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_RING_FOR);
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_RING_FOR);
 	assert_int_equal(v->f.head.sid, sid);
 	assert_int_equal(v->f.ring.rank, 1);
 
@@ -254,25 +254,25 @@ static void test_ring_goes_by_the_register_or_by_the_host(void **state)
 	hear(v, &r, &h);
 	drop(&h);
 	ring(&r, 1);
-	fakevm_settle(v);
-	assert_int_equal(fakevm_rung(v, 0, 2), 1);
+	vmhome_settle(v);
+	assert_int_equal(vmhome_rung(v, 0, 2), 1);
 	ring(&r, 2);
-	fakevm_settle(v);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 2), 1);
-	assert_int_equal(fakevm_hear(v, false), 0);
+	vmhome_settle(v);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 2), 1);
+	assert_int_equal(vmhome_hear(v, false), 0);
 	ring(&r, UINT32_MAX);
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_RING_FOR);
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_RING_FOR);
 	fakerank_close(&r);
 }
 
 static void test_bells_for_a_session_that_has_ended_are_for_nobody(
 	void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct frame f = { .m = { .vector = 1 } };
 
 	say(v, 12345, &f, 0);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_int_equal(v->g->link.state, GUEST_LINK_LIVE);
 }
 

@@ -17,14 +17,14 @@
 
 #include "daemon/guest_session.h"
 #include "shm/wake.h"
-#include "tests/lib/fakevm.h"
+#include "tests/lib/vmhome.h"
 
 static int open_with(void **state, const char *const *sets)
 {
-	struct fakevm *v = malloc(sizeof(*v));
+	struct vmhome *v = malloc(sizeof(*v));
 
-	fakevm_open(v, sets);
-	fakevm_live(v);
+	vmhome_open(v, sets);
+	vmhome_live(v);
 	*state = v;
 	return 0;
 }
@@ -45,7 +45,7 @@ static int setup_hasty(void **state)
 
 static int teardown(void **state)
 {
-	fakevm_close(*state);
+	vmhome_close(*state);
 	free(*state);
 	return 0;
 }
@@ -59,9 +59,9 @@ static void expect_error(struct fakerank *r, int error, const char *text)
 	assert_int_equal(fakerank_recv(r, true), 0);
 }
 
-static void expect(struct fakevm *v, uint32_t type, uint32_t sid)
+static void expect(struct vmhome *v, uint32_t type, uint32_t sid)
 {
-	assert_int_equal(fakevm_hear(v, true), type);
+	assert_int_equal(vmhome_hear(v, true), type);
 	assert_int_equal(v->f.head.sid, sid);
 }
 
@@ -69,12 +69,12 @@ static void expect(struct fakevm *v, uint32_t type, uint32_t sid)
 
 static void test_join_carries_hello_and_who_says_it(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	const struct snoo_wire_hello *h = (const void *)(&v->f.join + 1);
 	struct fakerank r;
 
-	fakevm_hello(v, &r, "a.job");
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
+	vmhome_hello(v, &r, "a.job");
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
 	assert_int_equal(v->f.head.length, sizeof(v->f.join) + sizeof(*h));
 	assert_int_not_equal(v->f.head.sid, 0);
 	assert_int_equal(v->f.join.uid, getuid());
@@ -88,11 +88,11 @@ static void test_join_carries_hello_and_who_says_it(void **state)
 
 static void test_welcome_is_completed_with_what_the_guest_knows(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct fakerank r;
 	int32_t vcpu;
 
-	fakevm_attach(v, &r, 3);
+	vmhome_attach(v, &r, 3);
 	vcpu = v->g->sessions->seat.cpu;
 	assert_int_equal(r.welcome.slot, 3);
 	assert_int_equal(r.welcome.core, vcpu);
@@ -105,17 +105,17 @@ static void test_welcome_is_completed_with_what_the_guest_knows(void **state)
 	assert_int_equal(shm_region_rank(&v->region, 3)->news, 1);
 	assert_int_equal(place_total(v->sh.place), 1);
 	fakerank_close(&r);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_int_equal(place_total(v->sh.place), 0);
 }
 
 static void test_hello_that_is_wrong_never_reaches_the_host(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_hello h;
 	struct fakerank r;
 
-	fakevm_rank(v, &r);
+	vmhome_rank(v, &r);
 	assert_int_equal(fakerank_connect(&r, v->path), 0);
 	fakerank_hello_init(&h, "../etc", 0, 0, 1);
 	fakerank_send(&r, &h, sizeof(h));
@@ -129,12 +129,12 @@ static void test_hello_that_is_wrong_never_reaches_the_host(void **state)
 	fakerank_send(&r, &h, sizeof(h));
 	expect_error(&r, EPROTONOSUPPORT, "virtual machines");
 	fakerank_close(&r);
-	assert_int_equal(fakevm_hear(v, false), 0);
+	assert_int_equal(vmhome_hear(v, false), 0);
 }
 
 static void test_a_host_that_refuses_a_rank_is_quoted(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_error e = {
 		.head = { SNOO_WIRE_ERROR, sizeof(e) }, .error = ENOSPC,
 		.text = "the domain is full",
@@ -142,41 +142,41 @@ static void test_a_host_that_refuses_a_rank_is_quoted(void **state)
 	struct fakerank r;
 	uint32_t sid;
 
-	fakevm_hello(v, &r, "job");
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
+	vmhome_hello(v, &r, "job");
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
 	sid = v->f.head.sid;
-	fakevm_msg(v, sid, SNOO_CTL_NO_SLOT, &e);
-	fakevm_say(v, SNOO_CTL_END, sid, SNOO_CTL_NO_SLOT, NULL, 0);
+	vmhome_msg(v, sid, SNOO_CTL_NO_SLOT, &e);
+	vmhome_say(v, SNOO_CTL_END, sid, SNOO_CTL_NO_SLOT, NULL, 0);
 	expect_error(&r, ENOSPC, "the domain is full");
 	/* It never was a rank: nothing is owed. */
-	assert_int_equal(fakevm_hear(v, false), 0);
+	assert_int_equal(vmhome_hear(v, false), 0);
 	assert_null(v->g->sessions);
 	fakerank_close(&r);
 }
 
 static void test_hello_and_pinned_have_a_deadline(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_welcome w;
 	struct fakerank silent, r;
 	uint32_t sid;
 
-	fakevm_rank(v, &silent);
+	vmhome_rank(v, &silent);
 	assert_int_equal(fakerank_connect(&silent, v->path), 0);
 	expect_error(&silent, ETIMEDOUT, "no HELLO");
 	fakerank_close(&silent);
 
-	fakevm_hello(v, &r, "job");
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
+	vmhome_hello(v, &r, "job");
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
 	sid = v->f.head.sid;
 	/* While the host is silent none runs. */
 	for (int i = 0; i < 250; i++) {
-		fakevm_step(v);
+		vmhome_step(v);
 		usleep(1000);
 	}
 	assert_int_equal(fakerank_recv(&r, false), -EAGAIN);
-	fakevm_wire_welcome(&w, 0, 2);
-	fakevm_msg(v, sid, 2, &w);
+	vmhome_wire_welcome(&w, 0, 2);
+	vmhome_msg(v, sid, 2, &w);
 	expect_error(&r, ETIMEDOUT, "WELCOME was not answered");
 	expect(v, SNOO_CTL_CLOSED, sid);
 	fakerank_close(&r);
@@ -184,24 +184,24 @@ static void test_hello_and_pinned_have_a_deadline(void **state)
 
 static void test_one_uid_is_served_one_after_the_other(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_welcome w;
 	struct fakerank first, second;
 	uint32_t sid;
 
-	fakevm_hello(v, &first, "job");
-	fakevm_settle(v);
-	fakevm_hello(v, &second, "job");
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
+	vmhome_hello(v, &first, "job");
+	vmhome_settle(v);
+	vmhome_hello(v, &second, "job");
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
 	sid = v->f.head.sid;
-	fakevm_wire_welcome(&w, 0, 2);
-	fakevm_msg(v, sid, 2, &w);
-	assert_int_equal(fakevm_hear(v, false), 0);
+	vmhome_wire_welcome(&w, 0, 2);
+	vmhome_msg(v, sid, 2, &w);
+	assert_int_equal(vmhome_hear(v, false), 0);
 	assert_int_equal(fakerank_until(&first, SNOO_WIRE_WELCOME),
 			 SNOO_WIRE_WELCOME);
 	fakerank_pinned(&first);
 	expect(v, SNOO_CTL_MSG, sid);
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
 	assert_int_equal(v->f.head.sid, sid + 1);
 	fakerank_close(&first);
 	fakerank_close(&second);
@@ -211,13 +211,13 @@ static void test_one_uid_is_served_one_after_the_other(void **state)
 
 static void test_messages_pass_byte_for_byte_both_ways(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct { struct snoo_wire_head head; unsigned char data[300]; } m;
 	struct { struct snoo_wire_head head; unsigned char data[4088]; } big;
 	struct fakerank r;
 	uint32_t sid;
 
-	sid = fakevm_attach(v, &r, 3);
+	sid = vmhome_attach(v, &r, 3);
 	memset(m.data, 0x5a, sizeof(m.data));
 	m.head.type = SNOO_WIRE_STATE;
 	m.head.length = sizeof(m);
@@ -229,23 +229,23 @@ static void test_messages_pass_byte_for_byte_both_ways(void **state)
 	memset(big.data, 0xa5, sizeof(big.data));
 	big.head.type = SNOO_WIRE_GRANT;
 	big.head.length = sizeof(big);
-	fakevm_msg(v, sid, 3, &big);
+	vmhome_msg(v, sid, 3, &big);
 	assert_int_equal(recv(r.fd, &r.msg, sizeof(r.msg), MSG_DONTWAIT), -1);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_int_equal(recv(r.fd, &r.msg, sizeof(r.msg), MSG_DONTWAIT),
 			 sizeof(big));
 	assert_memory_equal(&r.msg, &big, sizeof(big));
 	fakerank_close(&r);
 }
 
-static void wrong(struct fakevm *v, const void *msg, size_t bytes, int error,
+static void wrong(struct vmhome *v, const void *msg, size_t bytes, int error,
 		  const char *text)
 {
 	struct fakerank r, other;
 	uint32_t sid, good;
 
-	good = fakevm_attach(v, &other, 4);
-	sid = fakevm_attach(v, &r, 3);
+	good = vmhome_attach(v, &other, 4);
+	sid = vmhome_attach(v, &r, 3);
 	assert_int_equal(fakerank_send(&r, msg, bytes), 0);
 	expect_error(&r, error, text);
 	expect(v, SNOO_CTL_CLOSED, sid);
@@ -255,14 +255,14 @@ static void wrong(struct fakevm *v, const void *msg, size_t bytes, int error,
 	fakerank_close(&r);
 	fakerank_close(&other);
 	expect(v, SNOO_CTL_CLOSED, good);
-	fakevm_say(v, SNOO_CTL_END, sid, 0, NULL, 0);
-	fakevm_settle(v);
+	vmhome_say(v, SNOO_CTL_END, sid, 0, NULL, 0);
+	vmhome_settle(v);
 }
 
 static void test_a_message_that_is_no_message_ends_that_session_alone(
 	void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	static unsigned char huge[SNOO_WIRE_MAX + 8];
 	struct snoo_wire_head head = { SNOO_WIRE_NEED, 24 };
 	struct snoo_wire_hello h;
@@ -281,13 +281,13 @@ static void test_a_message_that_is_no_message_ends_that_session_alone(
 
 static void test_pinned_moves_the_seat_and_is_passed_on(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_pinned m = {
 		.head = { SNOO_WIRE_PINNED, sizeof(m) }, .core = -1,
 		.error = EPERM,
 	};
 	struct fakerank r;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	assert_int_equal(place_unpinned(v->sh.place), 0);
 	fakerank_send(&r, &m, sizeof(m));
@@ -304,22 +304,22 @@ static void test_pinned_moves_the_seat_and_is_passed_on(void **state)
 
 static void test_ranks_on_one_vcpu_know_how_many_they_are(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_pinned m = {
 		.head = { SNOO_WIRE_PINNED, sizeof(m) },
 	};
 	struct fakerank a, b;
 	uint32_t sid;
 
-	fakevm_attach(v, &a, 3);
-	sid = fakevm_attach(v, &b, 4);
+	vmhome_attach(v, &a, 3);
+	sid = vmhome_attach(v, &b, 4);
 	m.core = a.welcome.core;
 	fakerank_send(&b, &m, sizeof(m));
 	expect(v, SNOO_CTL_MSG, sid);
 	assert_int_equal(a.slot->sharers, 2);
 	assert_int_equal(b.slot->sharers, 2);
 	fakerank_close(&b);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_int_equal(a.slot->sharers, 1);
 	fakerank_close(&a);
 }
@@ -328,7 +328,7 @@ static void test_ranks_on_one_vcpu_know_how_many_they_are(void **state)
 
 static void test_a_sleeper_is_woken_by_its_vector_alone(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_ctl_bells bells = { .vector = 2 };
 	struct snoo_wire_start start = {
 		.head = { SNOO_WIRE_START, sizeof(start) },
@@ -337,28 +337,28 @@ static void test_a_sleeper_is_woken_by_its_vector_alone(void **state)
 		.head = { SNOO_WIRE_GONE, sizeof(gone) },
 	};
 	struct fakerank r;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
-	fakevm_say(v, SNOO_CTL_BELLS, sid, SNOO_CTL_NO_SLOT, &bells.frame + 1,
+	vmhome_say(v, SNOO_CTL_BELLS, sid, SNOO_CTL_NO_SLOT, &bells.frame + 1,
 		   sizeof(bells) - sizeof(bells.frame));
-	fakevm_settle(v);
+	vmhome_settle(v);
 	/* It polls: its news say so, and no bell is rung. */
-	fakevm_msg(v, sid, 3, &start);
-	fakevm_settle(v);
+	vmhome_msg(v, sid, 3, &start);
+	vmhome_settle(v);
 	assert_int_equal(r.slot->news, 3);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 2), 0);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 2), 0);
 	/* It sleeps. */
 	shm_wake_arm(r.slot, SNOO_ABI_ASLEEP_EVENTFD, 1);
-	fakevm_msg(v, sid, 3, &start);
-	fakevm_settle(v);
+	vmhome_msg(v, sid, 3, &start);
+	vmhome_settle(v);
 	assert_int_equal(r.slot->news, 4);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 2), 1);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 2), 1);
 	/* Who may have lost a ringer is rung whatever it does. */
 	shm_wake_arm(r.slot, SNOO_ABI_POLLING, 0);
-	fakevm_msg(v, sid, 3, &gone);
-	fakevm_settle(v);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 2), 1);
-	assert_int_equal(fakevm_rung(v, FAKEHOST_SLOT, 1), 0);
+	vmhome_msg(v, sid, 3, &gone);
+	vmhome_settle(v);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 2), 1);
+	assert_int_equal(vmhome_rung(v, FAKEHOST_SLOT, 1), 0);
 	fakerank_close(&r);
 }
 
@@ -366,9 +366,9 @@ static void test_a_sleeper_is_woken_by_its_vector_alone(void **state)
 
 static void test_last_words_then_closed(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct fakerank r;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	fakerank_ack(&r, 1);
 	fakerank_ack(&r, 2);
@@ -377,31 +377,31 @@ static void test_last_words_then_closed(void **state)
 	expect(v, SNOO_CTL_MSG, sid);
 	expect(v, SNOO_CTL_CLOSED, sid);
 	/* Its process lives: it may still touch the pool. */
-	assert_int_equal(fakevm_hear(v, false), 0);
+	assert_int_equal(vmhome_hear(v, false), 0);
 	assert_int_equal(v->g->sessions->state, GUEST_SESSION_CLOSED);
 }
 
 static void test_who_left_properly_is_forgotten_when_it_closes(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_plain bye = {
 		.head = { SNOO_WIRE_BYE, sizeof(bye) },
 	};
 	struct fakerank r;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	fakerank_send_plain(&r, SNOO_WIRE_LEAVE);
 	expect(v, SNOO_CTL_MSG, sid);
-	fakevm_msg(v, sid, 3, &bye);
+	vmhome_msg(v, sid, 3, &bye);
 	assert_int_equal(fakerank_until(&r, SNOO_WIRE_BYE), SNOO_WIRE_BYE);
 	fakerank_close(&r);
 	expect(v, SNOO_CTL_CLOSED, sid);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_null(v->g->sessions);
 }
 
 /* A process of its own: it says HELLO, ACK when it is told to, and hangs. */
-static pid_t child_rank(struct fakevm *v, int *order)
+static pid_t child_rank(struct vmhome *v, int *order)
 {
 	int p[2];
 	pid_t pid;
@@ -431,65 +431,65 @@ static pid_t child_rank(struct fakevm *v, int *order)
 static void test_a_killed_process_says_its_last_words_closed_and_exited(
 	void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_welcome w;
 	int order;
 	pid_t pid = child_rank(v, &order);
 	uint32_t sid;
 
-	assert_int_equal(fakevm_hear(v, true), SNOO_CTL_JOIN);
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
 	assert_int_equal(v->f.join.pid, pid);
 	sid = v->f.head.sid;
-	fakevm_wire_welcome(&w, 0, 2);
-	fakevm_msg(v, sid, 2, &w);
+	vmhome_wire_welcome(&w, 0, 2);
+	vmhome_msg(v, sid, 2, &w);
 	expect(v, SNOO_CTL_MSG, sid);
 	assert_int_equal(write(order, "x", 1), 1);
 	expect(v, SNOO_CTL_MSG, sid);
 	expect(v, SNOO_CTL_CLOSED, sid);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	expect(v, SNOO_CTL_EXITED, sid);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_null(v->g->sessions);
 	close(order);
 }
 
 static void test_end_hangs_up_after_what_was_said_before(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_wire_error e = {
 		.head = { SNOO_WIRE_ERROR, sizeof(e) }, .error = EPROTO,
 		.text = "an ACK of the future",
 	};
 	struct fakerank r;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
-	fakevm_msg(v, sid, 3, &e);
-	fakevm_say(v, SNOO_CTL_END, sid, SNOO_CTL_NO_SLOT, NULL, 0);
+	vmhome_msg(v, sid, 3, &e);
+	vmhome_say(v, SNOO_CTL_END, sid, SNOO_CTL_NO_SLOT, NULL, 0);
 	expect_error(&r, EPROTO, "an ACK of the future");
 	/* The host has hung up: it knows. */
-	assert_int_equal(fakevm_hear(v, false), 0);
+	assert_int_equal(vmhome_hear(v, false), 0);
 	/* What crosses it is for nobody. */
-	fakevm_msg(v, sid, 3, &e);
-	fakevm_settle(v);
+	vmhome_msg(v, sid, 3, &e);
+	vmhome_settle(v);
 	assert_int_equal(v->g->link.state, GUEST_LINK_LIVE);
 	fakerank_close(&r);
 }
 
 static void test_silent_connections_of_one_uid_are_bounded(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	int fd[GUEST_NEW_MAX + 8];
 	struct fakerank r;
 	unsigned int n = 0;
 	char c;
 
 	for (unsigned int i = 0; i < GUEST_NEW_MAX + 8; i++) {
-		fakevm_rank(v, &r);
+		vmhome_rank(v, &r);
 		assert_int_equal(fakerank_connect(&r, v->path), 0);
 		fd[i] = r.fd;
-		fakevm_step(v);
+		vmhome_step(v);
 	}
-	fakevm_settle(v);
+	vmhome_settle(v);
 	for (struct guest_session *s = v->g->sessions; s; s = s->next)
 		n++;
 	assert_int_equal(n, GUEST_NEW_MAX);
@@ -497,15 +497,15 @@ static void test_silent_connections_of_one_uid_are_bounded(void **state)
 	assert_true(recv(fd[0], &c, 1, MSG_DONTWAIT) > 0);
 	for (unsigned int i = 0; i < GUEST_NEW_MAX + 8; i++)
 		close(fd[i]);
-	fakevm_settle(v);
+	vmhome_settle(v);
 	assert_null(v->g->sessions);
 }
 
 static void test_a_daemon_that_stops_says_so_to_both(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct fakerank r;
-	uint32_t sid = fakevm_attach(v, &r, 3);
+	uint32_t sid = vmhome_attach(v, &r, 3);
 
 	guest_session_stop(v->g);
 	assert_int_equal(fakerank_recv(&r, true), SNOO_WIRE_ERROR);

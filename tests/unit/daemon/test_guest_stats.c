@@ -14,26 +14,26 @@
 #include <jansson.h>
 
 #include "daemon/admin_verb.h"
-#include "tests/lib/fakevm.h"
+#include "tests/lib/vmhome.h"
 
 static int setup(void **state)
 {
-	struct fakevm *v = malloc(sizeof(*v));
+	struct vmhome *v = malloc(sizeof(*v));
 
-	fakevm_open(v, NULL);
+	vmhome_open(v, NULL);
 	*state = v;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	fakevm_close(*state);
+	vmhome_close(*state);
 	free(*state);
 	return 0;
 }
 
 /* The whole answer; to be given back. */
-static json_t *ask_as(struct fakevm *v, uid_t uid, const char *line)
+static json_t *ask_as(struct vmhome *v, uid_t uid, const char *line)
 {
 	struct admin_who who = { .uid = uid, .gid = { 12345 }, .gids = 1 };
 	size_t len;
@@ -47,7 +47,7 @@ static json_t *ask_as(struct fakevm *v, uid_t uid, const char *line)
 	return o;
 }
 
-static json_t *result(struct fakevm *v, const char *line)
+static json_t *result(struct vmhome *v, const char *line)
 {
 	json_t *o = ask_as(v, getuid(), line), *r;
 
@@ -89,7 +89,7 @@ static bool has_warning(const json_t *o, const char *text)
 static void test_status_shows_devices_and_how_it_stands_with_the_host(
 	void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	json_t *o = result(v, "{\"cmd\":\"status\"}");
 
 	is_text(o, "role", "guest");
@@ -105,7 +105,7 @@ static void test_status_shows_devices_and_how_it_stands_with_the_host(
 	assert_false(has_warning(o, "trust each other"));
 	json_decref(o);
 
-	fakevm_live(v);
+	vmhome_live(v);
 	o = result(v, "{\"cmd\":\"status\"}");
 	is_text(o, "host", "live");
 	is_text(o, "domain", "lab");
@@ -116,14 +116,14 @@ static void test_status_shows_devices_and_how_it_stands_with_the_host(
 
 static void test_status_quotes_a_host_that_refuses(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct snoo_ctl_error e = { .error = 1, .text = "not you" };
 	json_t *o;
 
-	fakevm_greeted(v);
-	fakevm_say(v, SNOO_CTL_ERROR, 0, SNOO_CTL_NO_SLOT, &e.frame + 1,
+	vmhome_greeted(v);
+	vmhome_say(v, SNOO_CTL_ERROR, 0, SNOO_CTL_NO_SLOT, &e.frame + 1,
 		   sizeof(e) - sizeof(e.frame));
-	fakevm_settle(v);
+	vmhome_settle(v);
 	o = result(v, "{\"cmd\":\"status\"}");
 	is_text(o, "host", "pause");
 	is_text(o, "refused", "not you");
@@ -133,13 +133,13 @@ static void test_status_quotes_a_host_that_refuses(void **state)
 
 static void test_ranks_show_process_slot_and_vcpu(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	struct fakerank r;
 	uint32_t sid;
 	json_t *list, *o;
 
-	fakevm_live(v);
-	sid = fakevm_attach(v, &r, 3);
+	vmhome_live(v);
+	sid = vmhome_attach(v, &r, 3);
 	list = result(v, "{\"cmd\":\"ranks\"}");
 	assert_int_equal(json_array_size(list), 1);
 	o = json_array_get(list, 0);
@@ -165,7 +165,7 @@ static void test_ranks_show_process_slot_and_vcpu(void **state)
 	fakerank_close(&r);
 }
 
-static void is_refused(struct fakevm *v, uid_t uid, const char *line,
+static void is_refused(struct vmhome *v, uid_t uid, const char *line,
 		       const char *code)
 {
 	json_t *o = ask_as(v, uid, line);
@@ -177,7 +177,7 @@ static void is_refused(struct fakevm *v, uid_t uid, const char *line,
 
 static void test_the_hosts_verbs_are_the_hosts(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	json_t *list = result(v, "{\"cmd\":\"help\"}");
 
 	assert_int_equal(json_array_size(list), 5);
@@ -194,7 +194,7 @@ static void test_the_hosts_verbs_are_the_hosts(void **state)
 
 static void test_others_see_nothing(void **state)
 {
-	struct fakevm *v = *state;
+	struct vmhome *v = *state;
 	json_t *o;
 
 	is_refused(v, 4711, "{\"cmd\":\"status\"}", "denied");
