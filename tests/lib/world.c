@@ -128,6 +128,7 @@ static void join_rank(struct world *w, uint32_t rank)
 	};
 	struct snoo_wire_welcome m = {
 		.head = { SNOO_WIRE_WELCOME, sizeof(m) },
+		.minor = SNOO_WIRE_MINOR,
 		.rank = rank,
 		.size = w->p.ranks,
 		.capacity = w->p.ranks,
