@@ -23,17 +23,6 @@
 
 #define READS_A_TURN	32	/* messages; then others have their turn */
 
-union message {
-	struct snoo_wire_head head;
-	struct snoo_wire_hello hello;
-	struct snoo_wire_pinned pinned;
-	struct snoo_wire_need need;
-	struct snoo_wire_ack ack;
-	struct snoo_wire_state state;
-	struct snoo_wire_plain plain;
-	unsigned char bytes[SNOO_WIRE_MAX];
-};
-
 static void serve_next(struct domain *d, uid_t uid);
 
 /* ---- the end ---- */
@@ -58,7 +47,8 @@ static void close_fds(struct session *s)
 	loop_timer_close(s->deadline);
 	s->deadline = NULL;
 	post_discard(s);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	s->fd = -1;
 	if (s->who.pidfd >= 0)
 		close(s->who.pidfd);
@@ -198,7 +188,8 @@ static void serve_next(struct domain *d, uid_t uid)
 	}
 }
 
-static void on_hello(struct session *s, const union message *m, size_t bytes)
+static void on_hello(struct session *s, const union session_message *m,
+		     size_t bytes)
 {
 	char why[SNOO_WIRE_TEXT];
 	int ret;
@@ -224,7 +215,8 @@ static void on_hello(struct session *s, const union message *m, size_t bytes)
 
 /* ---- everything else ---- */
 
-static bool has_length(struct session *s, const union message *m, size_t want)
+static bool has_length(struct session *s, const union session_message *m,
+		       size_t want)
 {
 	if (m->head.length == want)
 		return true;
@@ -299,7 +291,7 @@ static void on_leave(struct session *s)
 	SNOO_TESTPOINT("daemon_leave_bye");
 }
 
-static void on_attached(struct session *s, const union message *m)
+static void on_attached(struct session *s, const union session_message *m)
 {
 	switch (m->head.type) {
 	case SNOO_WIRE_NEED:
@@ -323,14 +315,9 @@ static void on_attached(struct session *s, const union message *m)
 	}
 }
 
-static void on_message(struct session *s, const union message *m,
-		       size_t bytes, bool cut)
+void session_message(struct session *s, const union session_message *m,
+		     size_t bytes)
 {
-	if (cut) {
-		fail(s, EMSGSIZE, "a message of more than %d bytes",
-		     SNOO_WIRE_MAX);
-		return;
-	}
 	if (bytes < sizeof(m->head) || m->head.length != bytes) {
 		fail(s, EPROTO, "a message of %zu bytes that says it has %u",
 		     bytes, bytes < sizeof(m->head) ? 0 : m->head.length);
@@ -352,7 +339,10 @@ static void on_message(struct session *s, const union message *m,
 		     m->head.type, state_session_name(s->state));
 }
 
-static ssize_t look_at(const struct session *s, union message *m, int *flags)
+/* ---- the socket ---- */
+
+static ssize_t look_at(const struct session *s, union session_message *m,
+		       int *flags)
 {
 	struct iovec iov = { m, sizeof(*m) };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -367,7 +357,7 @@ static ssize_t look_at(const struct session *s, union message *m, int *flags)
 /* Returns false when there is nothing more to read. */
 static bool read_one(struct session *s)
 {
-	union message m;
+	union session_message m;
 	int flags = MSG_PEEK, none = 0;
 	ssize_t n = look_at(s, &m, &flags);
 
@@ -386,12 +376,16 @@ static bool read_one(struct session *s)
 	 */
 	if (s->state == SESSION_ATTACHED && (size_t)n == sizeof(m.plain) &&
 	    m.head.type == SNOO_WIRE_LEAVE) {
-		on_message(s, &m, (size_t)n, false);
+		session_message(s, &m, (size_t)n);
 		if (s->state != SESSION_ENDED)
 			look_at(s, &m, &none);
 	} else {
 		look_at(s, &m, &none);
-		on_message(s, &m, (size_t)n, flags & MSG_TRUNC);
+		if (flags & MSG_TRUNC)
+			fail(s, EMSGSIZE, "a message of more than %d bytes",
+			     SNOO_WIRE_MAX);
+		else
+			session_message(s, &m, (size_t)n);
 	}
 	return s->state != SESSION_ENDED;
 }
@@ -426,32 +420,44 @@ static void on_death(void *arg, unsigned int events)
 
 /* ---- the beginning ---- */
 
-static struct session *fresh(struct domain *d, int fd)
+/* Without anything that carries its messages. */
+static struct session *fresh(struct domain *d)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->dom = d;
-	s->fd = fd;
+	s->fd = -1;
 	s->who.pidfd = -1;
 	s->serial = ++d->serial;
 	s->work.fn = on_work;
 	s->work.arg = s;
-	if (loop_timer_open(&s->deadline, d->sh->loop, on_deadline, s)) {
-		free(s);
-		return NULL;
-	}
-	if (loop_watch(&s->watch, d->sh->loop, fd, LOOP_READ, on_ready, s)) {
-		loop_timer_close(s->deadline);
-		free(s);
-		return NULL;
-	}
 	s->next = d->sessions;
 	if (s->next)
 		s->next->prev = s;
 	d->sessions = s;
 	return s;
+}
+
+static struct session *fresh_socket(struct domain *d, int fd)
+{
+	struct session *s = fresh(d);
+
+	if (!s)
+		return NULL;
+	if (loop_timer_open(&s->deadline, d->sh->loop, on_deadline, s))
+		goto err_free;
+	if (loop_watch(&s->watch, d->sh->loop, fd, LOOP_READ, on_ready, s))
+		goto err_timer;
+	s->fd = fd;
+	return s;
+
+err_timer:
+	loop_timer_close(s->deadline);
+err_free:
+	free_session(s);
+	return NULL;
 }
 
 /* One uid can't keep more than so many silent sockets. */
@@ -484,7 +490,7 @@ int session_open(struct domain *d, int fd)
 		close(fd);
 		return ret;
 	}
-	s = fresh(d, fd);
+	s = fresh_socket(d, fd);
 	if (!s) {
 		close(fd);
 		return -ENOMEM;
@@ -502,7 +508,7 @@ int session_open(struct domain *d, int fd)
 
 int session_adopt(struct rank *r, int fd)
 {
-	struct session *s = fresh(r->dom, fd);
+	struct session *s = fresh_socket(r->dom, fd);
 
 	if (!s) {
 		close(fd);

@@ -32,6 +32,27 @@ int session_adopt(struct rank *r, int fd);
 /* Call session's own end when the rank's process ends: 0 or -errno. */
 int session_watch(struct rank *r);
 
+/** union session_message - Any message of a rank; aligned for all of them */
+union session_message {
+	struct snoo_wire_head head;
+	struct snoo_wire_hello hello;
+	struct snoo_wire_pinned pinned;
+	struct snoo_wire_need need;
+	struct snoo_wire_ack ack;
+	struct snoo_wire_state state;
+	struct snoo_wire_plain plain;
+	unsigned char bytes[SNOO_WIRE_MAX];
+};
+
+/**
+ * session_message() - The rank has said something, whatever carried it
+ * @m:		A private copy; @bytes of it are there
+ *
+ * The session may have ended afterwards.
+ */
+void session_message(struct session *s, const union session_message *m,
+		     size_t bytes);
+
 /**
  * session_end() - Close it; a rank that has not left is DEAD then
  */
