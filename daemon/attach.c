@@ -14,6 +14,7 @@
 #include "daemon/post.h"
 #include "daemon/seat.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "shm/job.h"
@@ -137,6 +138,7 @@ static void fill(struct rank *r, const struct session *s,
 	/* Whoever is gone by now has never heard of it. */
 	r->led.acked = r->job->led.gone_epoch;
 	r->led.peer_pid = s->hello.pid;
+	r->led.vm = s->vm_slot;
 	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
 		       SNOO_WIRE_MINOR;
 	r->led.attached_ns = wall_ns();
@@ -167,6 +169,9 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	int ret;
 
 	ret = job_admit(d, &s->hello, &seat, why);
+	if (ret)
+		return ret;
+	ret = span_admit(d, seat.job, s->vm_slot, s->hello.minor, why);
 	if (ret)
 		return ret;
 	ret = seat_take(d->sh, &s->hello, &place, why);
@@ -235,6 +240,7 @@ void attach_supply(struct rank *r)
 	struct job *j = r->job;
 
 	supply_start(r);
+	span_joined(r);
 	if (j->led.open) {
 		post_start(r);
 		return;

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "daemon/adopt.h"
+#include "daemon/bells.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "hal/hal.h"
@@ -95,6 +97,29 @@ static int open_tables(struct domain *d, uint32_t nranks)
 	d->rank = calloc(nranks, sizeof(struct rank *));
 	d->job = calloc(nranks, sizeof(struct job *));
 	return d->rank && d->job ? 0 : -ENOMEM;
+}
+
+/* How ranks are woken across kernels. */
+static int open_bells(struct domain *d, char why[DOMAIN_TEXT])
+{
+	struct bells_params p = {
+		.domain = d->name,
+		.slots = d->conf->ivshmem.slots > 1 ? d->conf->ivshmem.slots :
+			 2,
+		.vectors = d->conf->ivshmem.vectors,
+		.keeper = d->sh->keeper,
+	};
+	int ret;
+
+	if (!d->conf->ivshmem.host_bells)
+		return 0;
+	ret = bells_open(&d->bells, &p);
+	if (ret == -EMFILE)
+		snprintf(why, DOMAIN_TEXT, "no room for %u eventfds: raise "
+			 "LimitNOFILE", bells_count(p.slots, p.vectors));
+	else if (ret)
+		snprintf(why, DOMAIN_TEXT, "eventfds: %s", strerror(-ret));
+	return ret;
 }
 
 static int open_arena(struct domain *d, char why[DOMAIN_TEXT])
@@ -194,6 +219,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	if (ret == 0)
 		ret = open_hal(d, why);
 	if (ret == 0)
+		ret = open_bells(d, why);
+	if (ret == 0)
 		ret = open_listener(d, why);
 	if (ret)
 		return ret;
@@ -253,6 +280,8 @@ static int adopt(struct domain *d, int ledger, int pool,
 		ret = open_arena(d, why);
 	if (ret == 0)
 		ret = open_hal(d, why);
+	if (ret == 0)
+		ret = open_bells(d, why);
 	if (ret)
 		return ret;
 	led.adoptions++;
@@ -305,6 +334,8 @@ static void close_parts(struct domain *d)
 	d->job = NULL;
 	hal_close(d->hal);
 	d->hal = NULL;
+	bells_close(d->bells);
+	d->bells = NULL;
 	arena_close(d->arena);
 	d->arena = NULL;
 	ledger_close(d->ledger);
@@ -376,6 +407,7 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->lost_work.fn = lose;
 	d->lost_work.arg = d;
 	reap_open(d);
+	span_open(d);
 	d->next = sh->domains;
 	sh->domains = d;
 	ret = guard_open();
@@ -432,6 +464,8 @@ static void forget_ranks(struct domain *d)
 		keeper_forget(d->sh->keeper,
 			      state_keep_rank(name, r, "pidfd"));
 	}
+	if (d->bells)
+		bells_forget(d->bells);
 	forget(d, "listener");
 	forget(d, "ledger");
 	forget(d, "pool");
@@ -475,6 +509,7 @@ void domain_close(struct domain *d, enum domain_end end)
 	}
 	share_close(d);
 	reap_close(d);
+	span_close(d);
 	loop_undefer(&d->lost_work);
 	close_parts(d);
 	unlink_from(d->sh, d);

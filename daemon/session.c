@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
@@ -272,6 +273,7 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 		return;
 	}
 	s->resumed = 0;
+	span_again(r);
 	reap_tell(r, m->seen_gone);
 	supply_again(r);
 	supply_need(r, &m->need);
@@ -305,6 +307,13 @@ static void on_attached(struct session *s, const union session_message *m)
 	case SNOO_WIRE_STATE:
 		if (has_length(s, m, sizeof(m->state)))
 			on_state(s, &m->state);
+		break;
+	case SNOO_WIRE_RING:
+		if (has_length(s, m, sizeof(m->ring)) &&
+		    span_ring(s->rank, m->ring.rank))
+			fail(s, EPROTO, "RING for rank %u, but the job has "
+			     "room for %u", m->ring.rank,
+			     s->rank->job->led.capacity);
 		break;
 	case SNOO_WIRE_LEAVE:
 		if (has_length(s, m, sizeof(m->plain)))
