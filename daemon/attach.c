@@ -14,6 +14,7 @@
 #include "daemon/post.h"
 #include "daemon/seat.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "daemon/vm.h"
@@ -141,14 +142,12 @@ static void fill(struct rank *r, const struct session *s,
 	/* Whoever is gone by now has never heard of it. */
 	r->led.acked = r->job->led.gone_epoch;
 	r->led.peer_pid = s->hello.pid;
+	r->led.vm = s->vm_slot;
 	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
 		       SNOO_WIRE_MINOR;
 	r->led.attached_ns = wall_ns();
 	r->led.vcpu = s->vcpu;
-	if (s->vm) {
-		r->led.vm = s->vm->slot;
-		r->led.sid = s->sid;
-	}
+	r->led.sid = s->sid;
 }
 
 /* A rank in a VM sits where its vCPU sits, and takes no seat of its own. */
@@ -186,6 +185,9 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	int ret;
 
 	ret = job_admit(d, &s->hello, &seat, why);
+	if (ret)
+		return ret;
+	ret = span_admit(d, seat.job, s->vm_slot, s->hello.minor, why);
 	if (ret)
 		return ret;
 	ret = take_seat(s, &place, why);
@@ -256,6 +258,7 @@ void attach_supply(struct rank *r)
 	struct job *j = r->job;
 
 	supply_start(r);
+	span_joined(r);
 	if (j->led.open) {
 		post_start(r);
 		return;
@@ -283,7 +286,7 @@ void attach_pinned(struct rank *r, const struct snoo_wire_pinned *m)
 		log_warn("rank could not be pinned domain=%s job=%s rank=%u "
 			 "cpu=%d error=\"%s\"", r->dom->name, r->job->led.name,
 			 r->led.rank, r->led.core, strerror(m->error));
-	if (m->core != (r->led.vm ? r->led.vcpu : r->led.core)) {
+	if (m->core != (state_rank_vm(r) ? r->led.vcpu : r->led.core)) {
 		seat_move(r, m->core);
 		state_put_rank(r);
 	}

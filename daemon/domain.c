@@ -19,6 +19,7 @@
 #include "daemon/reap.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "daemon/vm.h"
@@ -149,7 +150,7 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.name = d->name,
 		.pool_size = d->conf->pool.size_bytes,
 		.nranks = d->conf->ranks_max,
-		.nvms = d->conf->ivshmem.slots - 1,
+		.nvms = vm_slots(d->conf) - 1,
 	};
 	struct ledger_domain led;
 	int ret;
@@ -164,8 +165,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	ledger_get_domain(d->ledger, &led);
 	led.huge = d->pool.huge;
-	d->slots = d->conf->ivshmem.slots;
-	d->vectors = led.vectors = d->slots > 1 ? d->conf->ivshmem.vectors : 0;
+	d->slots = lp.nvms + 1;
+	d->vectors = led.vectors = lp.nvms ? d->conf->ivshmem.vectors : 0;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
@@ -368,6 +369,7 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->lost_work.fn = lose;
 	d->lost_work.arg = d;
 	reap_open(d);
+	span_open(d);
 	d->next = sh->domains;
 	sh->domains = d;
 	ret = guard_open();
@@ -472,6 +474,7 @@ void domain_close(struct domain *d, enum domain_end end)
 	vm_close(d, file);
 	share_close(d);
 	reap_close(d);
+	span_close(d);
 	loop_undefer(&d->lost_work);
 	close_parts(d);
 	unlink_from(d->sh, d);
