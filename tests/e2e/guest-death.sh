@@ -77,10 +77,13 @@ like "a VM that ends is a death of its ranks" \
 ok "told within a second" test "$took" -lt 1000
 bystander_moves "after the VM has ended"
 
-# The slot is free again.
-rm -f "$V/default.lock"
+# Slots are free again, however often that happens.
+for i in 1 2 3 4; do
+	guest_start
+	guest_stop
+	is "VM $i stops" "$guest_status" 0
+done
 guest_start
-is "another VM gets the slot" "$(guest_admin status | jq -r .slot)" 1
 mixed next 4 "$E2E/stream" -n 100
 all_well "and runs a job" next 4
 
