@@ -73,6 +73,7 @@ struct conf_domain {
 		uint32_t slots;		/* with slot 0; 1: no VM may attach */
 		uint32_t vectors;	/* per slot; QEMU's vectors= */
 		bool pin_vcpus;
+		bool host_bells;	/* eventfds also without a guest */
 	} ivshmem;
 	uint32_t ranks_max;
 	uint32_t job_ranks_max;		/* for jobs of no stated size */

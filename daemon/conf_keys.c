@@ -138,6 +138,7 @@ const struct conf_key conf_domain_keys[] = {
 	KEY(ivshmem.slots, CONF_INT, "1", FIXED, .min = 1, .max = 64),
 	KEY(ivshmem.vectors, CONF_INT, "8", FIXED, .min = 2, .max = 64),
 	KEY(ivshmem.pin_vcpus, CONF_BOOL, "false", LIVE),
+	KEY(ivshmem.host_bells, CONF_BOOL, "false", FIXED),
 
 	KEY(ranks_max, CONF_INT, "256", FIXED, .min = 1, .max = 4096),
 	KEY(job_ranks_max, CONF_INT, "64", LIVE, .min = 1, .max = 1024),

@@ -19,6 +19,7 @@
 #include "daemon/reap.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "daemon/vm.h"
@@ -97,6 +98,7 @@ static int open_tables(struct domain *d, uint32_t nranks)
 	return d->rank && d->job ? 0 : -ENOMEM;
 }
 
+/* How ranks are woken across kernels. */
 static int open_arena(struct domain *d, char why[DOMAIN_TEXT])
 {
 	return arena_open(&d->arena, d->ledger, d->pool.zone, d->pool.nzones,
@@ -368,6 +370,7 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->lost_work.fn = lose;
 	d->lost_work.arg = d;
 	reap_open(d);
+	span_open(d);
 	d->next = sh->domains;
 	sh->domains = d;
 	ret = guard_open();
@@ -472,6 +475,7 @@ void domain_close(struct domain *d, enum domain_end end)
 	vm_close(d, file);
 	share_close(d);
 	reap_close(d);
+	span_close(d);
 	loop_undefer(&d->lost_work);
 	close_parts(d);
 	unlink_from(d->sh, d);
