@@ -40,6 +40,7 @@
 
 struct bells;
 struct hal;
+struct guest;
 struct vm;
 struct domain;
 struct job;
@@ -52,7 +53,8 @@ struct shared {
 	struct topo *topo;
 	struct place *place;
 	struct keeper *keeper;
-	struct domain *domains;
+	struct domain *domains;		/* role host */
+	struct guest *guest;		/* role guest; else NULL */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 

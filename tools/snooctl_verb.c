@@ -25,7 +25,7 @@ static const struct {
 	{ "jobs", { "domain", "job", "number", "state", "size", "ranks",
 		    "gone", "uid", "weight" } },
 	{ "ranks", { "domain", "job", "number", "rank", "pid", "uid", "slot",
-		     "core", "node", "state", "session", "call", "waiting",
+		     "core", "vcpu", "node", "state", "session", "call", "waiting",
 		     "waits_for" } },
 	{ "channels", { "domain", "job", "number", "from", "to", "path",
 			"ring_bytes", "lines", "published", "consumed" } },
