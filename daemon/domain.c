@@ -158,6 +158,33 @@ static int open_listener(struct domain *d, char why[DOMAIN_TEXT])
 	return ret;
 }
 
+/* A path for QEMU's nvdimm.  Without one VMs still have the PCI device. */
+static void open_path(struct domain *d)
+{
+	struct holder_params p = {
+		.domain = d->name,
+		.runtime_dir = d->sh->conf->runtime_dir,
+		.pool_fd = d->pool.fd,
+		.uid = d->conf->pool.holder_user.uid,
+		.gid = d->conf->pool.holder_user.gid,
+		.loop = d->sh->loop,
+	};
+	int ret;
+
+	if (d->conf->ivshmem.slots == 1)
+		return;
+	ret = *d->pool.path ? holder_link(&d->holder, p.domain, p.runtime_dir,
+					  d->pool.path)
+			    : holder_open(&d->holder, &p);
+	if (ret)
+		log_warn("domain %s: %s", d->name, d->holder.warning);
+	else
+		log_info("the pool has a path domain=%s path=%s target=%s "
+			 "sealed=%s",
+			 d->name, d->holder.path, d->holder.target,
+			 d->pool.sealed ? "yes" : "no");
+}
+
 /* ---- a fresh domain ---- */
 
 static int make(struct domain *d, char why[DOMAIN_TEXT])
@@ -168,6 +195,10 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.nranks = d->conf->ranks_max,
 		.huge = (enum conf_huge)d->conf->pool.huge_pages,
 		.topo = d->sh->topo,
+		.vms = d->conf->ivshmem.slots > 1,
+		.path = d->conf->pool.path,
+		.mode = d->conf->pool.mode,
+		.gid = d->conf->pool.gid,
 	};
 	struct ledger_params lp = {
 		.name = d->name,
@@ -187,6 +218,7 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	ledger_get_domain(d->ledger, &led);
 	led.huge = d->pool.huge;
+	led.unsealed = !d->pool.sealed;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
@@ -244,7 +276,8 @@ static int adopt(struct domain *d, int ledger, int pool,
 	}
 	pp.size = head->pool_size;
 	pp.nranks = head->nranks;
-	ret = pool_adopt(&d->pool, &pp, pool, why);
+	pp.vms = d->conf->ivshmem.slots > 1;
+	ret = pool_adopt(&d->pool, &pp, pool, !led.unsealed, why);
 	if (ret)
 		return ret;
 	d->pool.huge = led.huge;
@@ -341,6 +374,7 @@ static int open_domain(struct domain *d, char why[DOMAIN_TEXT])
 		return open_listener(d, why);
 	}
 	session_end_all(d, ENODEV, why);
+	pool_remove(&d->pool);
 	close_parts(d);
 	if (ret != -ENOENT) {
 		log_always(LOG_LEVEL_ERROR, "domain lost domain=%s "
@@ -370,7 +404,8 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->sh = sh;
 	d->conf = conf;
 	d->lock_fd = lock_fd;
-	d->pool.fd = -1;
+	d->pool.fd = d->pool.lock_fd = -1;
+	holder_init(&d->holder);
 	d->listener.fd = d->listener.spare = -1;
 	snprintf(d->name, sizeof(d->name), "%s", conf->name);
 	d->lost_work.fn = lose;
@@ -389,6 +424,7 @@ int domain_open(struct domain **out, struct shared *sh,
 		domain_close(d, DOMAIN_STOP);
 		return ret;
 	}
+	open_path(d);
 	*out = d;
 	return 0;
 }
@@ -435,6 +471,7 @@ static void forget_ranks(struct domain *d)
 	forget(d, "listener");
 	forget(d, "ledger");
 	forget(d, "pool");
+	pool_remove(&d->pool);
 }
 
 static void tell_stop(struct domain *d)
@@ -473,6 +510,7 @@ void domain_close(struct domain *d, enum domain_end end)
 	} else {
 		session_let_go(d);
 	}
+	holder_close(&d->holder);
 	share_close(d);
 	reap_close(d);
 	loop_undefer(&d->lost_work);

@@ -33,6 +33,7 @@
 #include "daemon/admin.h"
 #include "daemon/conf.h"
 #include "daemon/domain.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -514,6 +515,8 @@ int main(int argc, char **argv)
 	static struct daemon dm;
 	int code;
 
+	/* Does not come back in a process that only holds a pool. */
+	holder_main(argc, argv);
 	opts_parse(&dm.opts, argc, argv);
 	switch (dm.opts.what) {
 	case OPTS_EXIT:

@@ -10,10 +10,10 @@
 
 #include <snoo/abi.h>
 
-#define MODE_RAM	1u
-#define PAGE		4096u
-#define PAGE_STRUCT	64u
-#define ALIGN		0x200000u	/* the guest maps pages of 2 MiB */
+#define MODE_RAM    1u
+#define PAGE	    4096u
+#define PAGE_STRUCT 64u
+#define ALIGN	    0x200000u /* the guest maps pages of 2 MiB */
 
 _Static_assert(NVDIMM_DATA == SNOO_ABI_HEAD_OFFSET,
 	       "a guest's DAX device begins with the pool's head");
@@ -54,9 +54,10 @@ void nvdimm_uuid(const char *name, uint64_t size, char text[NVDIMM_UUID_TEXT])
 
 	make_uuid(uuid, name, size);
 	for (size_t i = 0; i < sizeof(uuid); i++)
-		at += (size_t)snprintf(text + at, NVDIMM_UUID_TEXT - at,
-				       "%s%02x", i == 4 || i == 6 || i == 8 ||
-				       i == 10 ? "-" : "", uuid[i]);
+		at += (size_t)snprintf(
+			text + at, NVDIMM_UUID_TEXT - at, "%s%02x",
+			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			uuid[i]);
 }
 
 /* Two running sums over 32-bit words, the second of the first; each of them

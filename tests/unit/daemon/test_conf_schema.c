@@ -113,6 +113,7 @@ static void expect_same(const struct conf_key *key, json_t *schema)
 	switch (key->type) {
 	case CONF_STRING:
 	case CONF_GROUP:
+	case CONF_OWNER:
 	case CONF_PATH:
 	case CONF_MODE:
 		expect_type(schema, "string");
