@@ -98,9 +98,11 @@ struct ledger_domain {
 	uint32_t next_job;		/* ledger_next_job() */
 	uint32_t adoptions;		/* daemons that took over */
 	uint32_t huge;			/* 1: the pool has 2 MiB pages */
-	uint32_t unsealed;		/* 1: it is a file (pool_file.h) */
+	uint32_t reserved;
 	uint64_t kept_next;		/* ledger_next_kept() */
-	uint64_t spare[4];		/* zero; for the daemon's use */
+	uint32_t unsealed;		/* 1: the pool is a file (pool_file.h) */
+	uint32_t unused;
+	uint64_t spare[3];		/* zero; for the daemon's use */
 	char lost[LEDGER_NAME];
 };
 
