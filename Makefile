@@ -470,8 +470,10 @@ install: all ## PREFIX=/usr/local DESTDIR=
 		$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf &&) :
 	$(foreach t,$(wildcard config/*.sysusers),install -D -m 644 $t \
 		$D/lib/sysusers.d/$(basename $(notdir $t)).conf &&) :
-	$(foreach c,$(wildcard config/*.conf),install -m 644 $c \
+	$(foreach c,$(wildcard config/*.conf config/*.xml),install -m 644 $c \
 		$D/share/snoo &&) :
+	$(foreach m,$(wildcard config/*.modules),install -D -m 644 $m \
+		$D/lib/modules-load.d/$(basename $(notdir $m)).conf &&) :
 	$(foreach r,$(wildcard config/*.rules),install -D -m 644 $r \
 		$D/lib/udev/rules.d/$(notdir $r) &&) :
 	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
@@ -485,7 +487,8 @@ uninstall: ## remove what install put there
 		$(foreach t,$(wildcard config/*.tmpfiles),$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf) \
 		$(foreach t,$(wildcard config/*.sysusers),$D/lib/sysusers.d/$(basename $(notdir $t)).conf) \
 		$(foreach r,$(wildcard config/*.rules),$D/lib/udev/rules.d/$(notdir $r)) \
-		$(foreach j,$(wildcard config/*.json config/*.conf),$D/share/snoo/$(notdir $j))
+		$(foreach m,$(wildcard config/*.modules),$D/lib/modules-load.d/$(basename $(notdir $m)).conf) \
+		$(foreach j,$(wildcard config/*.json config/*.conf config/*.xml),$D/share/snoo/$(notdir $j))
 	-rmdir $D/include/snoo $D/share/snoo 2>/dev/null
 
 # ---- packages ---------------------------------------------------------------

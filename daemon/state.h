@@ -28,6 +28,7 @@
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
 #include "daemon/listen.h"
@@ -187,6 +188,7 @@ struct domain {
 	char name[CONF_NAME_MAX + 1];
 	int lock_fd;
 	struct pool pool;
+	struct holder holder;		/* slots > 1: the pool for QEMU */
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
