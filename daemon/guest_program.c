@@ -47,7 +47,7 @@ int guest_program_start(struct program **out, uint32_t sid, uint32_t uid,
 	p->sid = sid;
 	p->uid = uid;
 	p->as = r->uid;
-	p->pid = c.pid;
+	p->pid = p->told_pid = c.pid;
 	p->in = c.in;
 	p->out[0].fd = c.out;
 	p->out[1].fd = c.err;

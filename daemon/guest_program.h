@@ -30,6 +30,7 @@ struct program {
 	uint32_t uid;			/* who asked, on the host */
 	uint32_t as;			/* the user that it runs as */
 	pid_t pid;			/* leads its group; 0: it has ended */
+	pid_t told_pid;			/* the same, also when it has ended */
 	int status;
 	bool started_due;		/* the host is to be told of it */
 	bool orphan;			/* the host waits for it no more */

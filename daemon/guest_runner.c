@@ -419,7 +419,7 @@ static void tell(struct runner *r, struct program *p)
 {
 	struct snoo_ctl_run_pid m = {
 		.frame = head(SNOO_CTL_STARTED, p->sid, sizeof(m)),
-		.pid = (uint32_t)p->pid,
+		.pid = (uint32_t)p->told_pid,
 		.uid = p->as,
 	};
 	uint32_t taken = p->in_done - p->in_told;

@@ -35,7 +35,8 @@ const char *run_words_wrong(const struct run_words *w)
 	for (uint32_t at = 0; at < w->bytes; n++) {
 		const char *entry = w->text + at;
 
-		if (n >= w->argc && run_words_name(entry) == 0)
+		if (n >= w->argc && n < w->argc + w->envc &&
+		    run_words_name(entry) == 0)
 			return "a variable is not NAME=VALUE";
 		at += (uint32_t)strlen(entry) + 1;
 	}
