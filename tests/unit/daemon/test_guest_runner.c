@@ -539,7 +539,7 @@ static void test_a_signal_reaches_the_group_once(void **state)
 
 	need_root();
 	run(f, 1, "n=0; trap 'n=$((n + 1)); echo $n' USR1; echo up; "
-	    "while [ $n -lt 2 ]; do /usr/bin/sleep 0.05; done");
+	    "while [ $n -lt 2 ]; do /usr/bin/sleep 0.05; done; exit 0");
 	until(f, &m, SNOO_CTL_DATA, 1);
 	send_signal(f, 1, 0, SIGUSR1);
 	until(f, &m, SNOO_CTL_DATA, 1);
