@@ -59,16 +59,19 @@ static bool in_ids(const struct conf_ids *ids, uint32_t id)
 	return false;
 }
 
-static bool may_see(void *arg, const struct domain *d)
+bool admin_may(const struct domain *d, const struct admin_who *who)
 {
-	const struct admin_who *who = arg;
-
 	if (is_owner(who) || in_ids(&d->conf->admins.uids, who->uid))
 		return true;
 	for (unsigned int i = 0; i < who->gids; i++)
 		if (in_ids(&d->conf->admins.gids, who->gid[i]))
 			return true;
 	return false;
+}
+
+static bool may_see(void *arg, const struct domain *d)
+{
+	return admin_may(d, arg);
 }
 
 static bool sees_any(const struct ask *a)

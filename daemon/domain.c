@@ -17,6 +17,7 @@
 #include "daemon/adopt.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+#include "daemon/run.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
 #include "daemon/supply.h"
@@ -394,6 +395,7 @@ int domain_start(struct domain *d)
 {
 	int ret = listen_start(&d->listener, d->sh->loop, on_client, d);
 
+	run_start(d);
 	return ret ? ret : vm_start(d);
 }
 
@@ -469,6 +471,8 @@ void domain_close(struct domain *d, enum domain_end end)
 	} else {
 		session_let_go(d);
 	}
+	run_close(d, file == LISTEN_UNLINK ? "the daemon stops" :
+		  "the daemon was restarted");
 	vm_close(d, file);
 	share_close(d);
 	reap_close(d);

@@ -91,7 +91,7 @@
 #define SNOO_CTL_RING		0x40000u	/* bytes of one ring */
 #define SNOO_CTL_VECTORS	1u		/* QEMU's vectors= for it */
 #define SNOO_CTL_FRAME_MAX	8192u		/* bytes of a frame, head too */
-#define SNOO_CTL_DATA_MAX	4096u		/* bytes of a program's output */
+#define SNOO_CTL_DATA_MAX	4032u		/* bytes of input or output */
 #define SNOO_CTL_NAME		64u		/* bytes, NUL included */
 #define SNOO_CTL_TEXT		256u		/* bytes, NUL included */
 #define SNOO_CTL_PEERS		128u		/* entries of a BELLS frame */
