@@ -67,6 +67,11 @@ struct conf_owner {
 	uint32_t gid;		/* the same */
 };
 
+struct conf_strings {
+	char **s;
+	unsigned int n;
+};
+
 struct conf_domain {
 	char *name;
 	struct conf_socket socket;	/* runtime_dir/NAME.sock */
@@ -133,6 +138,18 @@ struct conf {
 		char *data_device;	/* PCI address; "": look for it */
 		char *control_device;
 		char *dax_device;	/* "/dev/dax0.0"; "": look for it */
+		struct {		/* programs that the host may start */
+			struct conf_strings programs;	/* none: off */
+			char *user;		/* that they run as; not root */
+			struct conf_strings env; /* "NAME", "NAME=VALUE" */
+			bool home;		/* start there, not in / */
+			struct {
+				uint32_t processes;	/* at a time */
+				uint32_t nofile;
+				uint64_t as_bytes;	/* 0: no limit */
+				uint32_t nice;
+			} limits;
+		} run;
 	} guest;
 
 	struct conf_domain *domains;

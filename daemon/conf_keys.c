@@ -122,6 +122,17 @@ const struct conf_key conf_keys[] = {
 	KEY(guest.data_device, CONF_STRING, "\"\"", FIXED),
 	KEY(guest.control_device, CONF_STRING, "\"\"", FIXED),
 	KEY(guest.dax_device, CONF_PATH, "\"\"", FIXED),
+	KEY(guest.run.programs, CONF_PROGRAMS, "[]", FIXED),
+	KEY(guest.run.user, CONF_STRING, "\"\"", FIXED),
+	KEY(guest.run.env, CONF_ENV, "[]", FIXED),
+	KEY(guest.run.home, CONF_BOOL, "false", FIXED),
+	KEY(guest.run.limits.processes, CONF_INT, "64",
+	    FIXED, .min = 1, .max = 1024),
+	KEY(guest.run.limits.nofile, CONF_INT, "1024",
+	    FIXED, .min = 16, .max = 1048576),
+	KEY(guest.run.limits.as_bytes, CONF_SIZE64, "0",
+	    FIXED, .min = 0, .max = T),
+	KEY(guest.run.limits.nice, CONF_INT, "0", FIXED, .min = 0, .max = 19),
 	{ .path = NULL },
 };
 

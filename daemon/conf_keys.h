@@ -28,6 +28,8 @@ enum conf_type {
 	CONF_RATES,	/* struct conf_rules: glob to bytes per second */
 	CONF_UIDS,	/* struct conf_ids: numbers or names of users */
 	CONF_GIDS,	/* struct conf_ids: numbers or names of groups */
+	CONF_PROGRAMS,	/* struct conf_strings: absolute paths */
+	CONF_ENV,	/* struct conf_strings: NAME or NAME=VALUE */
 };
 
 struct conf_word {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/conf_run.h"
 #include "daemon/json.h"
 
 #define GLOB_MAX	127
@@ -441,6 +442,9 @@ int conf_value_read(void *base, const struct conf_key *key,
 	case CONF_UIDS:
 	case CONF_GIDS:
 		return read_ids(f, key, value, at, r);
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		return conf_run_read(f, key, value, at, r);
 	case CONF_SIZE64:
 		return read_number(key, value, at, r, f);
 	default:
@@ -503,6 +507,9 @@ json_t *conf_value_write(const void *base, const struct conf_key *key)
 	case CONF_UIDS:
 	case CONF_GIDS:
 		return write_ids(f);
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		return conf_run_write(f);
 	case CONF_SIZE64:
 		return json_integer((json_int_t)*(const uint64_t *)f);
 	case CONF_MODE:
@@ -541,6 +548,10 @@ void conf_value_free(void *base, const struct conf_key *key)
 		free(((struct conf_ids *)f)->id);
 		*(struct conf_ids *)f = (struct conf_ids){ .n = 0 };
 		break;
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		conf_run_free(f);
+		break;
 	default:
 		break;
 	}
@@ -567,6 +578,9 @@ static size_t field_size(enum conf_type type)
 	case CONF_UIDS:
 	case CONF_GIDS:
 		return sizeof(struct conf_ids);
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		return sizeof(struct conf_strings);
 	default:
 		return sizeof(uint32_t);
 	}

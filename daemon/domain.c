@@ -17,6 +17,7 @@
 #include "daemon/adopt.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+#include "daemon/run.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
 #include "daemon/span.h"
@@ -433,6 +434,7 @@ int domain_start(struct domain *d)
 {
 	int ret = listen_start(&d->listener, d->sh->loop, on_client, d);
 
+	run_start(d);
 	return ret ? ret : vm_start(d);
 }
 
@@ -509,6 +511,8 @@ void domain_close(struct domain *d, enum domain_end end)
 	} else {
 		session_let_go(d);
 	}
+	run_close(d, file == LISTEN_UNLINK ? "the daemon stops" :
+		  "the daemon was restarted");
 	vm_close(d, file);
 	holder_close(&d->holder);
 	share_close(d);

@@ -208,6 +208,7 @@ struct domain {
 	uint32_t ranks;			/* slots in use */
 	uint32_t jobs;			/* cells in use */
 	struct session *sessions;
+	struct run *runs;		/* run.c: programs in VMs */
 	uint64_t serial;		/* of the last session */
 	uint64_t vm_serial;		/* of the last VM that came */
 	uint32_t next_slot;		/* where the search for one begins */

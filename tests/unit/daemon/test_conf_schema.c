@@ -147,6 +147,8 @@ static void expect_same(const struct conf_key *key, json_t *schema)
 		break;
 	case CONF_UIDS:
 	case CONF_GIDS:
+	case CONF_PROGRAMS:
+	case CONF_ENV:
 		expect_type(schema, "array");
 		break;
 	}
