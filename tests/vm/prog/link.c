@@ -30,9 +30,9 @@
 #define QEMU_GONE 253
 
 struct client {
-	struct port *port;   /* NULL: free */
-	unsigned long id;    /* 0: it has not asked yet */
-	char *held;	     /* what it asks, until the guest is up */
+	struct port *port; /* NULL: free */
+	unsigned long id;  /* 0: it has not asked yet */
+	char *held;	   /* what it asks, until the guest is up */
 };
 
 static struct port guest;

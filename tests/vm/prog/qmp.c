@@ -34,8 +34,8 @@ static char *await(const char *key)
 
 	for (;;) {
 		while ((line = port_line(&port)))
-			if (!is_event(line) && (strstr(line, key) ||
-						strstr(line, "\"error\"")))
+			if (!is_event(line) &&
+			    (strstr(line, key) || strstr(line, "\"error\"")))
 				return line;
 		if (!port_fill(&port))
 			port_die("QEMU has hung up");
