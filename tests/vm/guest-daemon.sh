@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 # guest-daemon.sh - start or stop the guest daemon, in the guest
+# shellcheck shell=dash
 #
 # usage: guest-daemon start [OPTION...] | stop | worker
 #

@@ -48,8 +48,8 @@ vm_devices() {
 	local pool_bus='' control_bus=''
 	if [[ ${o[hotplug]} == 1 ]]; then
 		# A port's window is reserved when it is set up, for what comes.
-		args+=(-device pcie-root-port,id=rp0,chassis=1,slot=1,pref64-reserve=256M
-			-device pcie-root-port,id=rp1,chassis=2,slot=2,pref64-reserve=16M)
+		args+=(-device "pcie-root-port,id=rp0,chassis=1,slot=1,pref64-reserve=256M"
+			-device "pcie-root-port,id=rp1,chassis=2,slot=2,pref64-reserve=16M")
 		pool_bus=,bus=rp0
 		control_bus=,bus=rp1
 	fi
@@ -61,13 +61,15 @@ vm_devices() {
 }
 
 vm_memory() {
-	local pool=$D/${o[domain]}.pool bytes
+	local pool=$D/${o[domain]}.pool bytes size
 	if [[ ${o[dax]} == 0 ]]; then
 		args+=(-M q35 -m "${o[mem]}")
 		return
 	fi
 	bytes=$(stat -L -c %s "$pool") || return
-	args+=(-M q35,nvdimm=on -m "${o[mem]},slots=2,maxmem=64G"
+	size="${o[mem]},slots=2,maxmem=64G"
+	# shellcheck disable=SC2054 # commas are QEMU's
+	args+=(-M q35,nvdimm=on -m "$size"
 		-object "memory-backend-file,id=nv,share=on,mem-path=$pool,size=$bytes,align=2M"
 		-device nvdimm,memdev=nv,id=nvdimm)
 }
@@ -100,7 +102,7 @@ vm_start() {
 	append+=" GUEST_OPTIONS=${o[options]}"
 	[[ ${o[dax]} == 1 ]] || append+=" GUEST_DAX=0"
 	vm_memory || return
-	[[ ${o[iommu]} == 0 ]] || args+=(-device intel-iommu,intremap=on)
+	[[ ${o[iommu]} == 0 ]] || args+=(-device "intel-iommu,intremap=on")
 	vm_devices
 	vm_network
 	rm -f "$D/$name.port" "$D/$name.qmp" "$D/$name.cmd"

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 # init.sh - a guest's first script: mounts, modules, guest daemon, agent
+# shellcheck shell=dash
 #
 # From the kernel's command line, as environment:
 #   GUEST_NAME=NAME	its node name

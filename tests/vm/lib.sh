@@ -40,6 +40,7 @@ vm_end() {
 }
 # The ranks in guests end by their guests' end.
 e2e_cleanup_guests() {
+	# shellcheck disable=SC2154 # of tap.sh
 	if ((tap_bad)) && [[ -n ${!vm_pid[*]} ]]; then
 		local name
 		for name in "${!vm_pid[@]}"; do
