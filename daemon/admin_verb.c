@@ -70,6 +70,11 @@ static bool is_admin(const struct admin_who *who, const struct conf_domain *d)
 	return false;
 }
 
+bool admin_may(const struct domain *d, const struct admin_who *who)
+{
+	return is_admin(who, d->conf);
+}
+
 static bool may_see(void *arg, const struct domain *d)
 {
 	return is_admin(arg, d->conf);

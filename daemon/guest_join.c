@@ -169,7 +169,6 @@ int guest_join_welcome(struct guest_session *s, const void *msg, size_t bytes,
 			 s->seat.cpu);
 	}
 	guest_post(s, &m);
-	guest_seat_tell(s);
 	SNOO_TESTPOINT("guest_join_welcomed");
 	return 0;
 }

@@ -234,10 +234,8 @@ static int on_msg(struct guest *g, const struct snoo_ctl_frame *f,
 	if (s->state == GUEST_SESSION_JOINING && m->type != SNOO_WIRE_WELCOME &&
 	    m->type != SNOO_WIRE_ERROR)
 		return -EPROTO;
-	if (f->slot != SNOO_CTL_NO_SLOT && s->slot != f->slot) {
+	if (f->slot != SNOO_CTL_NO_SLOT)
 		s->slot = f->slot;
-		guest_seat_tell(s);
-	}
 	if (m->type == SNOO_WIRE_WELCOME)
 		return guest_join_welcome(s, m, mail.bytes, f->slot);
 	guest_post(s, &mail);

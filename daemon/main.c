@@ -37,6 +37,7 @@
 #include "daemon/domain.h"
 #include "daemon/guest.h"
 #include "daemon/guest_dev.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -542,6 +543,8 @@ int main(int argc, char **argv)
 	static struct daemon dm;
 	int code;
 
+	/* Does not come back in a process that only holds a pool. */
+	holder_main(argc, argv);
 	opts_parse(&dm.opts, argc, argv);
 	switch (dm.opts.what) {
 	case OPTS_EXIT:

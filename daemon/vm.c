@@ -515,8 +515,9 @@ static int open_bells(struct domain *d, char why[VM_TEXT])
 {
 	struct bells_params p = {
 		.domain = d->name,
-		.slots = d->slots,
-		.vectors = d->vectors,
+		.slots = d->slots > 1 ? d->slots : 2,
+		.vectors = d->slots > 1 ? d->vectors :
+			   d->conf->ivshmem.vectors,
 		.keeper = d->sh->keeper,
 	};
 	int ret = bells_open(&d->bells, &p);
@@ -546,34 +547,12 @@ static int open_listener(struct domain *d, enum vm_line_kind kind,
 			   why);
 }
 
-uint32_t vm_slots(const struct conf_domain *conf)
-{
-	if (conf->ivshmem.slots > 1)
-		return conf->ivshmem.slots;
-	return conf->ivshmem.host_bells ? 2 : 1;
-}
-
+/* span.c is below us. */
 static void to_guest(struct domain *d, uint32_t slot,
 		     const struct snoo_ctl_frame *f, const void *body,
 		     size_t bytes)
 {
-	if (d->vm && slot > 0 && slot < d->slots)
-		control_post(d->vm[slot], f, body, bytes);
-}
-
-/* VMs that are there are served on, whatever the file says now. */
-static int open_listeners(struct domain *d, char why[VM_TEXT])
-{
-	int ret;
-
-	if (d->conf->ivshmem.slots <= 1)
-		return 0;
-	ret = ivshmem_buffer_check(d->slots, d->vectors, why);
-	if (ret == 0)
-		ret = open_listener(d, VM_POOL, why);
-	if (ret == 0)
-		ret = open_listener(d, VM_CONTROL, why);
-	return ret;
+	control_post(d->vm[slot], f, body, bytes);
 }
 
 int vm_open(struct domain *d, char why[VM_TEXT])
@@ -581,15 +560,19 @@ int vm_open(struct domain *d, char why[VM_TEXT])
 	int ret;
 
 	if (d->slots <= 1)
-		return 0;
+		return d->conf->ivshmem.host_bells ? open_bells(d, why) : 0;
 	d->to_guest = to_guest;
 	ret = make_slots(d);
 	if (ret)
 		snprintf(why, VM_TEXT, "out of memory");
 	if (ret == 0)
+		ret = ivshmem_buffer_check(d->slots, d->vectors, why);
+	if (ret == 0)
 		ret = open_bells(d, why);
 	if (ret == 0)
-		ret = open_listeners(d, why);
+		ret = open_listener(d, VM_POOL, why);
+	if (ret == 0)
+		ret = open_listener(d, VM_CONTROL, why);
 	return ret;
 }
 
@@ -597,7 +580,7 @@ int vm_start(struct domain *d)
 {
 	int ret;
 
-	if (d->vm_listener[VM_POOL].fd < 0)
+	if (d->slots <= 1)
 		return 0;
 	ret = listen_start(&d->vm_listener[VM_POOL], d->sh->loop, on_pool, d);
 	if (ret == 0)

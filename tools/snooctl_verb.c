@@ -18,10 +18,11 @@ static const struct {
 	const char *columns[16];
 } known[] = {
 	{ "status.domains", { "domain", "state", "pool_bytes", "free_bytes",
-			      "huge_pages", "jobs", "ranks", "ranks_max",
-			      "contended" } },
+			      "huge_pages", "sealed", "pool_path", "jobs",
+			      "ranks", "ranks_max", "contended" } },
 	{ "domains", { "domain", "state", "pool_bytes", "free_bytes", "jobs",
-		       "ranks", "ranks_max", "socket", "warning" } },
+		       "ranks", "ranks_max", "socket", "pool_path", "sealed",
+		       "warning" } },
 	{ "jobs", { "domain", "job", "number", "state", "size", "ranks",
 		    "gone", "uid", "weight" } },
 	{ "ranks", { "domain", "job", "number", "rank", "pid", "uid", "slot",
