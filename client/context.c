@@ -58,6 +58,7 @@ int context_new(struct snoo **out)
 	if (!ctx)
 		return -ENOMEM;
 	ctx->session.fd = -1;
+	ctx->bells.epoll = -1;
 	list_init(&ctx->busy);
 	list_init(&ctx->wild);
 	list_init(&ctx->arrivals);

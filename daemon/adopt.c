@@ -20,6 +20,7 @@
 #include "daemon/seat.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "hal/hal.h"
@@ -174,6 +175,7 @@ void adopt_tell(struct rank *r)
 	post_resumed(r);
 	if (r->rings[SMALL] == 0)
 		supply_start(r);
+	span_adopted(r);
 	if (r->job->led.state == LEDGER_JOB_RUNNING)
 		post_start(r);
 	SNOO_TESTPOINT("daemon_adopt_told");
@@ -227,6 +229,9 @@ int adopt_ranks(struct domain *d)
 		if (d->job[i])
 			touch_job_counts(d->job[i]);
 	each_rank(d, write_again);
+	for (uint32_t i = 0; i < d->nranks; i++)
+		if (d->job[i])
+			span_adopt(d->job[i]);
 	SNOO_TESTPOINT("daemon_adopt_written");
 	each_rank(d, tell_alive);
 	each_rank(d, reap_on);

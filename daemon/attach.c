@@ -14,6 +14,7 @@
 #include "daemon/post.h"
 #include "daemon/seat.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "daemon/vm.h"
@@ -144,18 +145,16 @@ static void fill(struct rank *r, const struct session *s,
 	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
 		       SNOO_WIRE_MINOR;
 	r->led.attached_ns = wall_ns();
+	r->led.vm = s->vm_slot;
+	r->led.sid = s->sid;
 	r->led.vcpu = s->vcpu;
-	if (s->vm) {
-		r->led.vm = s->vm->slot;
-		r->led.sid = s->sid;
-	}
 }
 
 /* A rank in a VM sits where its vCPU sits, and takes no seat of its own. */
 static int take_seat(const struct session *s, struct place_seat *seat,
 		     char why[SNOO_WIRE_TEXT])
 {
-	if (!s->vm)
+	if (!s->vm_slot)
 		return seat_take(s->dom->sh, &s->hello, seat, why);
 	*seat = vm_cpu_seat(s->vm, s->vcpu);
 	return 0;
@@ -188,6 +187,9 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	ret = job_admit(d, &s->hello, &seat, why);
 	if (ret)
 		return ret;
+	ret = span_admit(d, seat.job, s->vm_slot, s->hello.minor, why);
+	if (ret)
+		return ret;
 	ret = take_seat(s, &place, why);
 	if (ret)
 		return ret;
@@ -203,7 +205,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 		goto err_job;
 	}
 	r->seat = place;
-	r->seated = !s->vm;
+	r->seated = !s->vm_slot;
 	fill(r, s, &seat);
 	ret = touch_rank_begin(r);
 	if (ret) {
@@ -246,7 +248,7 @@ err_job:
 	if (!seat.job)
 		drop_job(j);
 err_seat:
-	if (!s->vm)
+	if (!s->vm_slot)
 		place_give(d->sh->place, &place);
 	return ret;
 }
@@ -256,6 +258,7 @@ void attach_supply(struct rank *r)
 	struct job *j = r->job;
 
 	supply_start(r);
+	span_joined(r);
 	if (j->led.open) {
 		post_start(r);
 		return;

@@ -9,7 +9,7 @@
  *	keeper			socket and pidfd, and a barrier
  *	ledger			the rank is a member     <-- from here on
  *	pool			member entry, counts
- *	socket			WELCOME, rings, blocks, START
+ *	socket			WELCOME, rings, blocks, bells, START
  *
  * A daemon that dies before the ledger has the rank leaves nothing: the
  * client sees end of file and asks again.  After it, the next daemon says

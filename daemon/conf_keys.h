@@ -16,6 +16,7 @@ enum conf_type {
 	CONF_STRING,	/* char *: any text */
 	CONF_PATH,	/* char *: "" or an absolute path */
 	CONF_GROUP,	/* char * in a struct conf_socket, gid beside it */
+	CONF_OWNER,	/* struct conf_owner: "user" or "user:group" */
 	CONF_BOOL,	/* bool */
 	CONF_INT,	/* uint32_t */
 	CONF_INT_AUTO,	/* uint32_t, or "auto": CONF_AUTO */

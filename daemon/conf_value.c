@@ -258,6 +258,23 @@ static struct conf_socket *socket_of(void *base, const struct conf_key *key)
 				      offsetof(struct conf_socket, group));
 }
 
+static int read_owner(struct conf_owner *o, const struct conf_key *key,
+		      const json_t *value, const struct conf_at *at,
+		      struct conf_report *r)
+{
+	int ret = read_string(&o->name, key, value, at, r);
+
+	if (ret || conf_owner_find(o->name, &o->uid, &o->gid) == 0)
+		return ret;
+	ret = conf_wrong(r, at, CONF_AT_VALUE,
+			 "this system has no user or "
+			 "group \"%.60s\"; \"user\" or \"user:group\"",
+			 o->name);
+	free(o->name);
+	o->name = NULL;
+	return ret;
+}
+
 /* ---- lists ------------------------------------------------------------ */
 
 static bool glob_ok(const char *glob)
@@ -410,6 +427,8 @@ int conf_value_read(void *base, const struct conf_key *key,
 		return read_string(f, key, value, at, r);
 	case CONF_GROUP:
 		return read_group(socket_of(base, key), key, value, at, r);
+	case CONF_OWNER:
+		return read_owner(f, key, value, at, r);
 	case CONF_BOOL:
 		if (!json_is_boolean(value))
 			return conf_wrong(r, at, CONF_AT_VALUE,
@@ -478,6 +497,7 @@ json_t *conf_value_write(const void *base, const struct conf_key *key)
 	case CONF_STRING:
 	case CONF_PATH:
 	case CONF_GROUP:
+	case CONF_OWNER:
 		return json_string(*(char *const *)f);
 	case CONF_BOOL:
 		return json_boolean(*(const bool *)f);
@@ -515,6 +535,7 @@ void conf_value_free(void *base, const struct conf_key *key)
 	case CONF_STRING:
 	case CONF_PATH:
 	case CONF_GROUP:
+	case CONF_OWNER:
 		free(*(char **)f);
 		*(char **)f = NULL;
 		break;
@@ -545,6 +566,8 @@ static size_t field_size(enum conf_type type)
 	case CONF_GROUP:
 		return sizeof(struct conf_socket) -
 		       offsetof(struct conf_socket, group);
+	case CONF_OWNER:
+		return sizeof(struct conf_owner);
 	case CONF_BOOL:
 		return sizeof(bool);
 	case CONF_SIZE64:

@@ -19,6 +19,7 @@
 #include "daemon/post.h"
 #include "daemon/reap.h"
 #include "daemon/run.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
@@ -294,6 +295,7 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 		return;
 	}
 	s->resumed = 0;
+	span_again(r);
 	reap_tell(r, m->seen_gone);
 	supply_again(r);
 	supply_need(r, &m->need);
@@ -317,17 +319,9 @@ static void on_leave(struct session *s)
 
 void session_ring(struct session *s, uint32_t rank)
 {
-	const struct job *j = s->rank->job;
-	struct rank *r;
-
-	if (rank >= j->led.capacity) {
-		fail(s, EPROTO, "RING for rank %u of a job of %u", rank,
-		     j->led.capacity);
-		return;
-	}
-	r = j->member[rank].rank;
-	if (r && state_rank_alive(r))
-		touch_wake(r);
+	if (span_ring(s->rank, rank))
+		fail(s, EPROTO, "RING for rank %u, but the job has room for "
+		     "%u", rank, s->rank->job->led.capacity);
 }
 
 static void on_attached(struct session *s, const union session_message *m)
@@ -492,6 +486,7 @@ static struct session *fresh(struct domain *d)
 	if (!s)
 		return NULL;
 	s->dom = d;
+	s->vcpu = PLACE_NO_CPU;
 	s->fd = -1;
 	s->who.pidfd = -1;
 	s->serial = ++d->serial;
@@ -596,8 +591,8 @@ static struct session *fresh_vm(struct vm *vm, uint32_t sid)
 	if (!s)
 		return NULL;
 	s->vm = vm;
+	s->vm_slot = vm->slot;
 	s->sid = sid;
-	s->vcpu = PLACE_NO_CPU;
 	return s;
 }
 

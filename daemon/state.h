@@ -23,10 +23,12 @@
 #include <sys/types.h>
 
 #include <snoo/abi.h>
+#include <snoo/control.h>
 #include <snoo/wire.h>
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
 #include "daemon/listen.h"
@@ -39,6 +41,7 @@
 
 struct bells;
 struct hal;
+struct guest;
 struct vm;
 struct domain;
 struct job;
@@ -51,7 +54,8 @@ struct shared {
 	struct topo *topo;
 	struct place *place;
 	struct keeper *keeper;
-	struct domain *domains;
+	struct domain *domains;		/* role host */
+	struct guest *guest;		/* role guest; else NULL */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
@@ -68,7 +72,7 @@ struct shared {
  *		- PINNED must come first; limits.handshake_ms, then the end
  *		- counts against limits.handshakes_per_uid
  * ATTACHED:	PINNED has come, so the fd has arrived
- *		- NEED, ACK, LEAVE, PINNED again; STATE after RESUMED
+ *		- NEED, ACK, RING, LEAVE, PINNED again; STATE after RESUMED
  * LEAVING:	LEAVE has come, BYE is on its way, the rank is LEFT
  *		- nothing may come but end of file
  * ENDED:	socket closed; the struct goes at the end of this turn
@@ -89,8 +93,9 @@ enum session_state {
 struct letter {
 	struct letter *next;
 	size_t bytes;
-	bool with_pool;			/* carries the pool's memfd */
-	unsigned char data[];
+	unsigned int nfds;		/* the domain's, which outlives it */
+	int *fd;			/* behind the message */
+	_Alignas(8) unsigned char data[];
 };
 
 /**
@@ -106,6 +111,7 @@ struct session {
 	enum session_state state;
 	int fd;				/* -1: it is in a VM */
 	struct vm *vm;			/* NULL: it has a socket */
+	uint32_t vm_slot;		/* where its process is; 0: the host */
 	uint32_t sid;			/* if vm: its number there */
 	int32_t vcpu;			/* if vm: where it sits; -1: anywhere */
 	bool closed;			/* if vm: the guest needs no END */
@@ -121,6 +127,7 @@ struct session {
 	struct snoo_wire_hello hello;	/* WAITING */
 	uint32_t resumed;		/* epoch of a RESUMED; 0: no STATE due */
 	uint64_t serial;		/* order of arrival */
+	uint32_t fds_out;		/* bells sent that it may not have read */
 };
 
 /* What a rank has asked for and not got yet. */
@@ -143,6 +150,8 @@ struct rank {
 	struct place_seat seat;
 	bool seated;
 	bool exited;			/* its process can't touch the pool */
+	bool bells_due;			/* span.c: BELLS before START */
+	bool ring_due;			/* span.c: RING came for it */
 	struct need need;
 	uint64_t need_since_ns;		/* CLOCK_MONOTONIC; 0: none */
 	uint32_t rings[SIZES];		/* that it holds */
@@ -166,6 +175,8 @@ struct job {
 	uint32_t attached;		/* ranks that are alive */
 	uint32_t quarantined;		/* ranks gone whose slot is not free */
 	bool failing;			/* its forming has failed */
+	uint64_t slots;			/* VM slots that it spans; 0: one
+					 * kernel, futexes do (span.c) */
 	struct sched_job sched;
 };
 
@@ -177,12 +188,17 @@ struct domain {
 	char name[CONF_NAME_MAX + 1];
 	int lock_fd;
 	struct pool pool;
+	struct holder holder;		/* slots > 1: the pool for QEMU */
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
+	/* A frame for the guest daemon in a VM slot; NULL: no VMs. */
+	void (*to_guest)(struct domain *d, uint32_t slot,
+			 const struct snoo_ctl_frame *f, const void *body,
+			 size_t bytes);
 	struct listener listener;
 	struct listener vm_listener[2];	/* enum vm_line_kind */
-	struct bells *bells;		/* NULL: no VM may attach */
+	struct bells *bells;		/* NULL: futexes only */
 	struct vm **vm;			/* by VM slot; [0] is NULL */
 	uint32_t slots;			/* VM slots, the host's too; 1: none */
 	uint32_t vectors;		/* of each; 0: none */
@@ -202,6 +218,7 @@ struct domain {
 	struct loop_work share_work;	/* share.c: somebody is short */
 	struct loop_work lost_work;	/* domain.c: the pool is gone */
 	struct loop_work reap_work;	/* reap.c: look at the quarantines */
+	struct loop_work ring_work;	/* span.c: ranks with ring_due */
 	const char *lost;		/* why; NULL: it lives */
 };
 

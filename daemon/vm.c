@@ -515,8 +515,9 @@ static int open_bells(struct domain *d, char why[VM_TEXT])
 {
 	struct bells_params p = {
 		.domain = d->name,
-		.slots = d->slots,
-		.vectors = d->vectors,
+		.slots = d->slots > 1 ? d->slots : 2,
+		.vectors = d->slots > 1 ? d->vectors :
+			   d->conf->ivshmem.vectors,
 		.keeper = d->sh->keeper,
 	};
 	int ret = bells_open(&d->bells, &p);
@@ -546,12 +547,21 @@ static int open_listener(struct domain *d, enum vm_line_kind kind,
 			   why);
 }
 
+/* span.c is below us. */
+static void to_guest(struct domain *d, uint32_t slot,
+		     const struct snoo_ctl_frame *f, const void *body,
+		     size_t bytes)
+{
+	control_post(d->vm[slot], f, body, bytes);
+}
+
 int vm_open(struct domain *d, char why[VM_TEXT])
 {
 	int ret;
 
 	if (d->slots <= 1)
-		return 0;
+		return d->conf->ivshmem.host_bells ? open_bells(d, why) : 0;
+	d->to_guest = to_guest;
 	ret = make_slots(d);
 	if (ret)
 		snprintf(why, VM_TEXT, "out of memory");
@@ -570,7 +580,7 @@ int vm_start(struct domain *d)
 {
 	int ret;
 
-	if (!d->bells)
+	if (d->slots <= 1)
 		return 0;
 	ret = listen_start(&d->vm_listener[VM_POOL], d->sh->loop, on_pool, d);
 	if (ret == 0)

@@ -212,6 +212,7 @@ enum snoo_ctl_map_kind {
 	SNOO_CTL_MAP_DAX	= 1,	/* /dev/daxX.Y */
 	SNOO_CTL_MAP_BAR	= 2,	/* BAR2, through vfio */
 	SNOO_CTL_MAP_SYSFS	= 3,	/* BAR2, through sysfs */
+	SNOO_CTL_MAP_MEMFD	= 4,	/* no VM: a client of the sockets */
 };
 
 /** struct snoo_ctl_hello - A guest daemon comes, or comes back */

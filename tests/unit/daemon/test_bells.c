@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -291,18 +292,30 @@ static void test_rings_wait_for_a_hanging_write_as_one(void **state)
 	close(other);
 }
 
+static void busy_us(int us)
+{
+	struct timespec t;
+	int64_t now, end = 0;
+
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+		end = end ? end : now + us;
+	} while (now < end);
+}
+
+/* Closed before the thread has woken, while it is about to write, and while
+ * it hangs. */
 static void test_closing_ends_a_thread_that_hangs(void **state)
 {
 	const struct fixture *f = *state;
 
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 250; i++) {
 		struct bells *b = open_bells(f->keeper);
 		int other = make_hang(bells_fd(b, 0, 1, 0));
 
 		bells_ring(b, 1, 0);
-		/* Some are closed before the write, some while it hangs. */
-		if (i % 2)
-			usleep(2000);
+		busy_us(i);
 		bells_close(b);
 		close(other);
 	}
