@@ -5,9 +5,10 @@
  *  1. command line, configuration	mistakes end it before anything exists
  *  2. keeper			without systemd we become the keeper and
  *				run ourselves as its child, which goes on
- *  3. privs_begin()		no new privileges
- *  4. service manager		what we inherited, who keeps fds for us
- *  5. runtime directory, locks	one daemon for each domain
+ *  3. service manager		what we inherited, who keeps fds for us
+ *  4. runtime directory, locks	one daemon for each domain; in a VM also the
+ *				runner, which starts programs for the host
+ *  5. privs_begin()		no new privileges
  *  6. machine			topology, seats
  *  7. loop, signals
  *  8. domains			made, or adopted from a daemon that died;
@@ -37,6 +38,7 @@
 #include "daemon/domain.h"
 #include "daemon/guest.h"
 #include "daemon/guest_dev.h"
+#include "daemon/guest_run.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
@@ -493,6 +495,7 @@ static void close_all(struct daemon *dm, int code)
 
 	admin_close(dm->admin);
 	guest_close(dm->sh.guest, end);
+	guest_run_close(dm->sh.programs, again);
 	while (dm->sh.domains)
 		domain_close(dm->sh.domains, end);
 	loop_unwatch(dm->keeper_death);
@@ -502,6 +505,18 @@ static void close_all(struct daemon *dm, int code)
 	topo_close(dm->sh.topo);
 	keeper_close(dm->sh.keeper);
 	sdnotify_close(dm->notify);
+}
+
+/* With all privileges: its children shall have none of our limits. */
+static int open_programs(struct daemon *dm)
+{
+	struct guest_run_params p = {
+		.conf = dm->sh.conf, .config = dm->opts.config,
+		.ov = &dm->opts.ov, .keeper = dm->sh.keeper,
+	};
+	int ret = guest_run_open(&dm->sh.programs, &p);
+
+	return ret ? say(EXIT_FAILED, strerror(-ret)) : EXIT_OK;
 }
 
 static int run(struct daemon *dm)
@@ -527,6 +542,8 @@ static int run(struct daemon *dm)
 	}
 	dm->resumes = keeper_inherited(dm->sh.keeper, &inherited) > 0;
 	code = lock_all(dm, locks);
+	if (code == EXIT_OK && dm->in_vm)
+		code = open_programs(dm);
 	if (code == EXIT_OK)
 		code = serve(dm, locks);
 out:

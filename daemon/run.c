@@ -405,10 +405,10 @@ static struct vm *find_vm(struct domain *d, const char *name, int *error,
 	if (!vm) {
 		list_vms(d, all, sizeof(all));
 		*error = d->slots > 1 ?
-			 say_why(-ENOENT, why, "domain \"%s\" has no VM "
+			 say_why(-ENXIO, why, "domain \"%s\" has no VM "
 				 "\"%.63s\"; attached: %s", d->name, name,
 				 all) :
-			 say_why(-ENOENT, why, "domain \"%s\" takes no VMs: "
+			 say_why(-ENXIO, why, "domain \"%s\" takes no VMs: "
 				 "set domains.%s.ivshmem.slots in the host's "
 				 "snoo.json", d->name, d->name);
 		return NULL;

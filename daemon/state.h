@@ -56,6 +56,7 @@ struct shared {
 	struct keeper *keeper;
 	struct domain *domains;		/* role host */
 	struct guest *guest;		/* role guest; else NULL */
+	struct guest_run *programs;	/* the same; NULL: none */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
