@@ -201,7 +201,7 @@ static void greet(struct guest *g)
 			.slot = SNOO_CTL_NO_SLOT,
 		};
 
-		if (s->sid == 0 || s->known ||
+		if (!s->joined || s->known ||
 		    s->state == GUEST_SESSION_ENDED)
 			continue;
 		if (put(g, &known, NULL, 0))
