@@ -51,9 +51,12 @@
 /* Nobody else in this process uses it, and by default it does nothing. */
 #define WAKE_SIGNAL	SIGURG
 
+#define LAST_RINGS_MS	20	/* for what was rung just before the end */
+
 #define NAME_BYTES	(CONF_NAME_MAX + 33)	/* a terminated name */
 
 _Static_assert(BELLS_VECTORS_MAX <= 64, "a slot's vectors share a mask");
+_Static_assert(BELLS_SLOTS_MAX <= 64, "control bells share a mask");
 
 struct bells {
 	char domain[CONF_NAME_MAX + 1];
@@ -69,11 +72,18 @@ struct bells {
 	sem_t ended;			/* posted once, by the thread */
 	_Atomic bool stop;
 	_Atomic uint64_t pending[BELLS_SLOTS_MAX];	/* by vector */
+	_Atomic uint64_t control;			/* by slot */
 };
+
+/* Those of pool devices; the control devices' come behind them. */
+static uint32_t pool_count(uint32_t slots, uint32_t vectors)
+{
+	return (2 * slots - 1) * vectors;
+}
 
 uint32_t bells_count(uint32_t slots, uint32_t vectors)
 {
-	return slots > 1 ? (2 * slots - 1) * vectors : 0;
+	return slots > 1 ? pool_count(slots, vectors) + 2 * (slots - 1) : 0;
 }
 
 static uint32_t index_of(const struct bells *b, uint32_t from, uint32_t to,
@@ -97,6 +107,22 @@ uint32_t bells_slots(const struct bells *b)
 uint32_t bells_vectors(const struct bells *b)
 {
 	return b->vectors;
+}
+
+static int control_fd(const struct bells *b, uint32_t slot, uint32_t way)
+{
+	assert(slot > 0 && slot < b->slots);
+	return b->fd[pool_count(b->slots, b->vectors) + 2 * (slot - 1) + way];
+}
+
+int bells_control_in(const struct bells *b, uint32_t slot)
+{
+	return control_fd(b, slot, 0);
+}
+
+int bells_control_out(const struct bells *b, uint32_t slot)
+{
+	return control_fd(b, slot, 1);
 }
 
 bool bells_adopted(const struct bells *b)
@@ -147,6 +173,20 @@ static void write_slot(struct bells *b, uint32_t to)
 	}
 }
 
+static void write_control(struct bells *b)
+{
+	/* TOLL, acquire side. */
+	uint64_t mask = atomic_exchange_explicit(&b->control, 0,
+						 memory_order_acquire);
+
+	while (mask && !atomic_load_explicit(&b->stop, memory_order_acquire)) {
+		uint32_t slot = (uint32_t)__builtin_ctzll(mask);
+
+		mask &= mask - 1;
+		write_bell(b, bells_control_out(b, slot));
+	}
+}
+
 static void *run(void *arg)
 {
 	struct bells *b = arg;
@@ -156,6 +196,7 @@ static void *run(void *arg)
 			continue;
 		for (uint32_t to = 0; to < b->slots; to++)
 			write_slot(b, to);
+		write_control(b);
 	}
 	sem_post(&b->ended);
 	return NULL;
@@ -187,9 +228,24 @@ static int start(struct bells *b)
 	return -ret;
 }
 
+static bool all_rung(const struct bells *b)
+{
+	/* Relaxed: a mask that is empty was taken by the thread. */
+	uint64_t left = atomic_load_explicit(&b->control, memory_order_relaxed);
+
+	for (uint32_t to = 0; to < b->slots; to++)
+		left |= atomic_load_explicit(&b->pending[to],
+					     memory_order_relaxed);
+	return left == 0;
+}
+
 static void stop(struct bells *b)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	/* Last words were rung for: a thread that does not hang is quick. */
+	for (int i = 0; i < LAST_RINGS_MS && !all_rung(b); i++)
+		nanosleep(&pause, NULL);
 
 	atomic_store_explicit(&b->stop, true, memory_order_release);
 	sem_post(&b->wake);
@@ -215,9 +271,28 @@ void bells_ring(struct bells *b, uint32_t to, uint32_t vector)
 		sem_post(&b->wake);
 }
 
+void bells_ring_control(struct bells *b, uint32_t slot)
+{
+	uint64_t before;
+
+	assert(slot > 0 && slot < b->slots);
+	/* TOLL, release side. */
+	before = atomic_fetch_or_explicit(&b->control, UINT64_C(1) << slot,
+					  memory_order_release);
+	if (before == 0)
+		sem_post(&b->wake);
+}
+
 void bells_drain(struct bells *b, uint32_t slot)
 {
 	assert(slot < b->slots);
+	if (slot > 0) {
+		/* Relaxed: nothing is read that was rung for. */
+		atomic_fetch_and_explicit(&b->control, ~(UINT64_C(1) << slot),
+					  memory_order_relaxed);
+		bells_take(bells_control_in(b, slot));
+		bells_take(bells_control_out(b, slot));
+	}
 	/* Relaxed: nothing is read that was rung for. */
 	atomic_store_explicit(&b->pending[slot], 0, memory_order_relaxed);
 	for (uint32_t v = 0; v < b->vectors; v++) {
@@ -233,8 +308,12 @@ static const char *name_of(const struct bells *b, uint32_t i,
 			   char buf[NAME_BYTES])
 {
 	uint32_t row = i / b->vectors, vector = i % b->vectors;
+	uint32_t pool = pool_count(b->slots, b->vectors);
 
-	if (row < b->slots)
+	if (i >= pool)
+		snprintf(buf, NAME_BYTES, "%s/bell/control/%u/%s", b->domain,
+			 (i - pool) / 2 + 1, (i - pool) % 2 ? "out" : "in");
+	else if (row < b->slots)
 		snprintf(buf, NAME_BYTES, "%s/bell/0/%u/%u", b->domain,
 			 row, vector);
 	else

@@ -12,6 +12,9 @@
  *   from slot 1   [0][1][v]             -        [2][v]
  *   from slot 2   [0][2][v]          [1][v]         -
  *
+ * Beside them each VM slot has two for its control device, one each way, which
+ * no other slot is told of.
+ *
  * All are made once, with the domain, and kept: their ids never change hands
  * while a QEMU or a rank holds them (static slots, doc/virtual-machines.md).
  *
@@ -74,6 +77,13 @@ uint32_t bells_count(uint32_t slots, uint32_t vectors);
  * VM's own vectors: any @from will do. */
 int bells_fd(const struct bells *b, uint32_t from, uint32_t to,
 	     uint32_t vector);
+
+/* Of the control device of slot @slot > 0: what the VM rings us by, and what we
+ * ring the VM by. */
+int bells_control_in(const struct bells *b, uint32_t slot);
+int bells_control_out(const struct bells *b, uint32_t slot);
+/* As bells_ring(). */
+void bells_ring_control(struct bells *b, uint32_t slot);
 
 /* The daemon rings @vector of slot @to.  Never blocks; a bell that is not
  * written yet is written once. */

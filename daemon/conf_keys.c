@@ -135,7 +135,7 @@ const struct conf_key conf_domain_keys[] = {
 	KEY(ivshmem.socket.mode, CONF_MODE, "\"0660\"", FIXED),
 	KEY(ivshmem.socket.group, CONF_GROUP, "\"\"", FIXED),
 	KEY(ivshmem.control_path, CONF_PATH, "\"\"", FIXED),
-	KEY(ivshmem.slots, CONF_INT, "8", FIXED, .min = 1, .max = 64),
+	KEY(ivshmem.slots, CONF_INT, "1", FIXED, .min = 1, .max = 64),
 	KEY(ivshmem.vectors, CONF_INT, "8", FIXED, .min = 2, .max = 64),
 	KEY(ivshmem.pin_vcpus, CONF_BOOL, "false", LIVE),
 	KEY(ivshmem.host_bells, CONF_BOOL, "false", FIXED),

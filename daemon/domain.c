@@ -12,11 +12,9 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/adopt.h"
-#include "daemon/bells.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
 #include "daemon/session.h"
@@ -24,6 +22,7 @@
 #include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
+#include "daemon/vm.h"
 #include "hal/hal.h"
 #include "shm/testpoint.h"
 
@@ -99,29 +98,6 @@ static int open_tables(struct domain *d, uint32_t nranks)
 	return d->rank && d->job ? 0 : -ENOMEM;
 }
 
-/* How ranks are woken across kernels. */
-static int open_bells(struct domain *d, char why[DOMAIN_TEXT])
-{
-	struct bells_params p = {
-		.domain = d->name,
-		.slots = d->conf->ivshmem.slots > 1 ? d->conf->ivshmem.slots :
-			 2,
-		.vectors = d->conf->ivshmem.vectors,
-		.keeper = d->sh->keeper,
-	};
-	int ret;
-
-	if (!d->conf->ivshmem.host_bells)
-		return 0;
-	ret = bells_open(&d->bells, &p);
-	if (ret == -EMFILE)
-		snprintf(why, DOMAIN_TEXT, "no room for %u eventfds: raise "
-			 "LimitNOFILE", bells_count(p.slots, p.vectors));
-	else if (ret)
-		snprintf(why, DOMAIN_TEXT, "eventfds: %s", strerror(-ret));
-	return ret;
-}
-
 static int open_arena(struct domain *d, char why[DOMAIN_TEXT])
 {
 	return arena_open(&d->arena, d->ledger, d->pool.zone, d->pool.nzones,
@@ -150,37 +126,13 @@ static int take(struct domain *d, const char *what)
 	return keeper_take(d->sh->keeper, state_keep_name(name, d, what));
 }
 
-/* Is it the socket at that path still? */
-static bool listens_at(int fd, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
-	socklen_t len = sizeof(addr);
-	struct stat st;
-
-	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	       addr.sun_family == AF_UNIX &&
-	       strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0 &&
-	       stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
 static int open_listener(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int fd = take(d, "listener"), ret;
+	char name[STATE_KEEP_MAX];
 
-	if (fd >= 0 && listens_at(fd, d->conf->socket.path))
-		return listen_adopt(&d->listener, fd, &d->conf->socket, why);
-	if (fd >= 0) {
-		close(fd);
-		forget(d, "listener");
-	}
-	ret = listen_open(&d->listener, SOCK_SEQPACKET, &d->conf->socket, why);
-	if (ret)
-		return ret;
-	ret = store(d, "listener", d->listener.fd);
-	if (ret)
-		snprintf(why, DOMAIN_TEXT, "the keeper does not take the "
-			 "client socket: %s", strerror(-ret));
-	return ret;
+	return listen_kept(&d->listener, SOCK_SEQPACKET, &d->conf->socket,
+			   d->sh->keeper,
+			   state_keep_name(name, d, "listener"), why);
 }
 
 /* ---- a fresh domain ---- */
@@ -198,6 +150,7 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.name = d->name,
 		.pool_size = d->conf->pool.size_bytes,
 		.nranks = d->conf->ranks_max,
+		.nvms = vm_slots(d->conf) - 1,
 	};
 	struct ledger_domain led;
 	int ret;
@@ -212,6 +165,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	ledger_get_domain(d->ledger, &led);
 	led.huge = d->pool.huge;
+	d->slots = lp.nvms + 1;
+	d->vectors = led.vectors = lp.nvms ? d->conf->ivshmem.vectors : 0;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
@@ -219,9 +174,9 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	if (ret == 0)
 		ret = open_hal(d, why);
 	if (ret == 0)
-		ret = open_bells(d, why);
-	if (ret == 0)
 		ret = open_listener(d, why);
+	if (ret == 0)
+		ret = vm_open(d, why);
 	if (ret)
 		return ret;
 	SNOO_TESTPOINT("daemon_domain_made");
@@ -275,13 +230,16 @@ static int adopt(struct domain *d, int ledger, int pool,
 	if (ret)
 		return ret;
 	d->pool.huge = led.huge;
+	/* As QEMUs and guests know them, whatever the file says now. */
+	d->slots = head->nvms + 1;
+	d->vectors = led.vectors;
 	ret = open_tables(d, head->nranks);
 	if (ret == 0)
 		ret = open_arena(d, why);
 	if (ret == 0)
 		ret = open_hal(d, why);
 	if (ret == 0)
-		ret = open_bells(d, why);
+		ret = vm_open(d, why);
 	if (ret)
 		return ret;
 	led.adoptions++;
@@ -295,8 +253,10 @@ static int adopt(struct domain *d, int ledger, int pool,
 /* Ranks may be told from here on. */
 static int adopt_rest(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int ret = adopt_ranks(d);
+	int ret;
 
+	vm_adopt(d);
+	ret = adopt_ranks(d);
 	if (ret) {
 		snprintf(why, DOMAIN_TEXT, "ledger: %s", ret == -EBADMSG ?
 			 "its records contradict each other" : strerror(-ret));
@@ -334,8 +294,6 @@ static void close_parts(struct domain *d)
 	d->job = NULL;
 	hal_close(d->hal);
 	d->hal = NULL;
-	bells_close(d->bells);
-	d->bells = NULL;
 	arena_close(d->arena);
 	d->arena = NULL;
 	ledger_close(d->ledger);
@@ -372,6 +330,7 @@ static int open_domain(struct domain *d, char why[DOMAIN_TEXT])
 		return open_listener(d, why);
 	}
 	session_end_all(d, ENODEV, why);
+	vm_close(d, LISTEN_UNLINK);
 	close_parts(d);
 	if (ret != -ENOENT) {
 		log_always(LOG_LEVEL_ERROR, "domain lost domain=%s "
@@ -403,6 +362,9 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->lock_fd = lock_fd;
 	d->pool.fd = -1;
 	d->listener.fd = d->listener.spare = -1;
+	for (int i = 0; i < VM_LINES; i++)
+		d->vm_listener[i].fd = d->vm_listener[i].spare = -1;
+	d->slots = 1;
 	snprintf(d->name, sizeof(d->name), "%s", conf->name);
 	d->lost_work.fn = lose;
 	d->lost_work.arg = d;
@@ -432,7 +394,9 @@ static int on_client(void *arg, int fd)
 
 int domain_start(struct domain *d)
 {
-	return listen_start(&d->listener, d->sh->loop, on_client, d);
+	int ret = listen_start(&d->listener, d->sh->loop, on_client, d);
+
+	return ret ? ret : vm_start(d);
 }
 
 /* ---- the end ---- */
@@ -459,13 +423,13 @@ static void forget_ranks(struct domain *d)
 
 		if (!r)
 			continue;
-		keeper_forget(d->sh->keeper,
-			      state_keep_rank(name, r, "socket"));
-		keeper_forget(d->sh->keeper,
-			      state_keep_rank(name, r, "pidfd"));
+		if (!r->led.vm)
+			keeper_forget(d->sh->keeper,
+				      state_keep_rank(name, r, "socket"));
+		if (!r->led.vm || r->pidfd >= 0)
+			keeper_forget(d->sh->keeper,
+				      state_keep_rank(name, r, "pidfd"));
 	}
-	if (d->bells)
-		bells_forget(d->bells);
 	forget(d, "listener");
 	forget(d, "ledger");
 	forget(d, "pool");
@@ -507,6 +471,7 @@ void domain_close(struct domain *d, enum domain_end end)
 	} else {
 		session_let_go(d);
 	}
+	vm_close(d, file);
 	share_close(d);
 	reap_close(d);
 	span_close(d);
@@ -522,5 +487,6 @@ void domain_close(struct domain *d, enum domain_end end)
 void domain_reload(struct domain *d)
 {
 	share_conf(d);
+	vm_cpu_reload(d);
 	supply_retry(d);
 }

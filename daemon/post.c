@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "daemon/bells.h"
+#include "daemon/control.h"
 #include "daemon/log.h"
 #include "daemon/touch.h"
 
@@ -181,6 +182,11 @@ static void post_fds(struct session *s, const void *msg, size_t bytes,
 
 	if (!s || s->state == SESSION_ENDED || s->broken)
 		return;
+	if (s->vm) {
+		/* The guest daemon raises the news word, and adds fds. */
+		control_msg(s, msg, bytes);
+		return;
+	}
 	if (s->queue) {
 		keep(s, msg, bytes, fd, nfds);
 		return;
@@ -281,6 +287,12 @@ void post_welcome(struct rank *r)
 		.cores = topo_cores(d->sh->topo),
 	};
 
+	/* In its own terms: of its VM, whose map is the guest daemon's to say. */
+	if (r->session && r->session->vm) {
+		m.core = r->led.vcpu;
+		m.node = 0;
+		m.cores = r->session->vm->led.vcpus;
+	}
 	post_fds(r->session, &m, sizeof(m), &d->pool.fd, 1);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.c - one client socket: what may be said when, and what follows
+ * session.c - one client: what may be said when, and what follows
  */
 #include "daemon/session.h"
 
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/attach.h"
+#include "daemon/control.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
@@ -36,6 +37,10 @@ static void hang_up(struct session *s)
 {
 	char rest[64];
 
+	if (s->vm) {
+		control_hang_up(s);
+		return;
+	}
 	shutdown(s->fd, SHUT_RDWR);
 	while (recv(s->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
 		;
@@ -59,7 +64,7 @@ static void close_fds(struct session *s)
 void session_end(struct session *s)
 {
 	struct domain *d = s->dom;
-	bool served = s->state == SESSION_WELCOMED;
+	bool served = s->state == SESSION_WELCOMED && !s->vm;
 	struct rank *r = s->rank;
 
 	if (s->state == SESSION_ENDED)
@@ -85,9 +90,10 @@ static void fail(struct session *s, int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_warn("session refused domain=%s pid=%d uid=%u state=%s "
-		 "reason=\"%s\"", s->dom->name, (int)s->who.pid, s->who.uid,
-		 state_session_name(s->state), text);
+	log_warn("session refused domain=%s vm=%u pid=%d uid=%u state=%s "
+		 "reason=\"%s\"", s->dom->name, s->vm ? s->vm->slot : 0,
+		 (int)s->who.pid, s->who.uid, state_session_name(s->state),
+		 text);
 	post_error(s, error, "%s", text);
 	session_end(s);
 }
@@ -114,9 +120,10 @@ static void on_work(void *arg)
 	}
 	if (!s->broken)
 		return;
-	log_warn("session cut off domain=%s pid=%d uid=%u state=%s "
-		 "reason=\"%s\"", s->dom->name, (int)s->who.pid, s->who.uid,
-		 state_session_name(s->state), s->broken);
+	log_warn("session cut off domain=%s vm=%u pid=%d uid=%u state=%s "
+		 "reason=\"%s\"", s->dom->name, s->vm ? s->vm->slot : 0,
+		 (int)s->who.pid, s->who.uid, state_session_name(s->state),
+		 s->broken);
 	session_end(s);
 }
 
@@ -149,7 +156,8 @@ static unsigned int unread_welcomes(const struct domain *d, uid_t uid)
 	unsigned int n = 0;
 
 	for (const struct session *s = d->sessions; s; s = s->next)
-		if (s->state == SESSION_WELCOMED && s->who.uid == uid)
+		if (s->state == SESSION_WELCOMED && !s->vm &&
+		    s->who.uid == uid)
 			n++;
 	return n;
 }
@@ -164,8 +172,10 @@ static void serve(struct session *s)
 		return;
 	}
 	s->state = SESSION_WELCOMED;
-	loop_timer_start(s->deadline, s->dom->sh->conf->limits.handshake_ms,
-			 0);
+	/* A VM may be paused, for as long as it likes. */
+	if (s->deadline)
+		loop_timer_start(s->deadline,
+				 s->dom->sh->conf->limits.handshake_ms, 0);
 	ret = session_watch(s->rank);
 	if (ret)
 		fail(s, -ret, "the daemon can't watch this process: %s",
@@ -203,10 +213,15 @@ static void on_hello(struct session *s, const union session_message *m,
 	memcpy(&s->hello, m, bytes < sizeof(s->hello) ? bytes :
 	       sizeof(s->hello));
 	ret = job_check(&s->hello, why);
-	if (ret == 0)
+	if (ret == 0 && !s->vm)
 		ret = peer_identify(s->fd, &s->who, why, sizeof(why));
 	if (ret) {
 		fail(s, -ret, "%s", why);
+		return;
+	}
+	if (s->vm) {
+		/* Its fd is the guest daemon's to pass on. */
+		serve(s);
 		return;
 	}
 	loop_timer_stop(s->deadline);
@@ -230,8 +245,10 @@ static bool has_length(struct session *s, const union session_message *m,
 static void confirm(struct session *s)
 {
 	s->state = SESSION_ATTACHED;
-	loop_timer_stop(s->deadline);
 	attach_confirmed(s->rank);
+	if (s->vm)
+		return;
+	loop_timer_stop(s->deadline);
 	serve_next(s->dom, s->who.uid);
 }
 
@@ -255,16 +272,18 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 {
 	struct rank *r = s->rank;
 	uint32_t last = r->job->led.gone_epoch;
+	/* A guest daemon that dies costs another RESUMED of the same epoch. */
+	uint32_t due = s->vm ? state_epoch(r->dom) : s->resumed;
 
 	/*
 	 * The answer to a daemon that died before it read it: the rank
 	 * answers each RESUMED, and ours is still to come.
 	 */
-	if (s->resumed && (int32_t)(m->epoch - s->resumed) < 0)
+	if (due && (int32_t)(m->epoch - due) < 0)
 		return;
-	if (!s->resumed || m->epoch != s->resumed) {
+	if (!due || m->epoch != due) {
 		fail(s, EPROTO, "STATE for epoch %u, but RESUMED said %u",
-		     m->epoch, s->resumed);
+		     m->epoch, due);
 		return;
 	}
 	if (m->seen_gone > last || reap_ack(r, m->gone)) {
@@ -289,8 +308,17 @@ static void on_leave(struct session *s)
 	reap_rank(r, LEDGER_RANK_LEFT);
 	SNOO_TESTPOINT("daemon_leave_put");
 	post_bye(s);
-	touch_news(r, true);
+	/* Of a VM: by its guest daemon, when it has passed that on. */
+	if (!s->vm)
+		touch_news(r, true);
 	SNOO_TESTPOINT("daemon_leave_bye");
+}
+
+void session_ring(struct session *s, uint32_t rank)
+{
+	if (span_ring(s->rank, rank))
+		fail(s, EPROTO, "RING for rank %u, but the job has room for "
+		     "%u", rank, s->rank->job->led.capacity);
 }
 
 static void on_attached(struct session *s, const union session_message *m)
@@ -308,16 +336,13 @@ static void on_attached(struct session *s, const union session_message *m)
 		if (has_length(s, m, sizeof(m->state)))
 			on_state(s, &m->state);
 		break;
-	case SNOO_WIRE_RING:
-		if (has_length(s, m, sizeof(m->ring)) &&
-		    span_ring(s->rank, m->ring.rank))
-			fail(s, EPROTO, "RING for rank %u, but the job has "
-			     "room for %u", m->ring.rank,
-			     s->rank->job->led.capacity);
-		break;
 	case SNOO_WIRE_LEAVE:
 		if (has_length(s, m, sizeof(m->plain)))
 			on_leave(s);
+		break;
+	case SNOO_WIRE_RING:
+		if (has_length(s, m, sizeof(m->ring)))
+			session_ring(s, m->ring.rank);
 		break;
 	default:
 		fail(s, EPROTO, "message of unknown type %u", m->head.type);
@@ -438,6 +463,7 @@ static struct session *fresh(struct domain *d)
 		return NULL;
 	s->dom = d;
 	s->fd = -1;
+	s->vcpu = PLACE_NO_CPU;
 	s->who.pidfd = -1;
 	s->serial = ++d->serial;
 	s->work.fn = on_work;
@@ -478,7 +504,7 @@ static void make_room(struct domain *d, uid_t uid)
 	uint32_t n = 0;
 
 	for (struct session *s = d->sessions; s; s = s->next) {
-		if (s->state != SESSION_NEW || s->who.uid != uid)
+		if (s->state != SESSION_NEW || s->vm || s->who.uid != uid)
 			continue;
 		n++;
 		if (!oldest || s->serial < oldest->serial)
@@ -530,6 +556,55 @@ int session_adopt(struct rank *r, int fd)
 	s->rank = r;
 	r->session = s;
 	/* No deadline: it may be computing, long since. */
+	s->state = SESSION_ATTACHED;
+	return 0;
+}
+
+static struct session *fresh_vm(struct vm *vm, uint32_t sid)
+{
+	struct session *s = fresh(vm->dom);
+
+	if (!s)
+		return NULL;
+	s->vm = vm;
+	s->vm_slot = vm->slot;
+	s->sid = sid;
+	return s;
+}
+
+int session_open_vm(struct vm *vm, const struct snoo_ctl_join *join,
+		    const union session_message *hello, size_t bytes)
+{
+	struct domain *d = vm->dom;
+	struct session *s = fresh_vm(vm, join->frame.sid);
+
+	if (!s)
+		return -ENOMEM;
+	s->who.pid = (pid_t)join->pid;
+	s->who.uid = join->uid;
+	s->who.gid = join->gid;
+	s->vcpu = join->vcpu;
+	if (d->lost)
+		fail(s, ENODEV, "domain \"%s\" is lost: %s; restart the "
+		     "host's daemon", d->name, d->lost);
+	else
+		session_message(s, hello, bytes);
+	return 0;
+}
+
+int session_adopt_vm(struct rank *r, struct vm *vm)
+{
+	struct session *s = fresh_vm(vm, r->led.sid);
+
+	if (!s)
+		return -ENOMEM;
+	s->who.pid = r->led.pid;
+	s->who.uid = r->led.uid;
+	s->who.gid = r->led.gid;
+	s->vcpu = r->led.vcpu;
+	s->known = r->led.flags & STATE_RANK_KNOWN;
+	s->rank = r;
+	r->session = s;
 	s->state = SESSION_ATTACHED;
 	return 0;
 }
