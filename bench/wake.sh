@@ -2,23 +2,22 @@
 # SPDX-License-Identifier: MIT
 # wake.sh - what it takes to wake a rank: futex against eventfd
 #
-# Usage: bench/wake.sh [ROUNDS [MS]]
+# Usage: bench/wake.sh [ROUNDS [MESSAGES]]
 #
-# Two domains of one daemon, which differ in ivshmem.host_bells alone; ranks do
-# not spin (spin_us 0), so that each message of a ping-pong ends a sleep.  The
-# domains alternate in every round.  One way, in ns: the median over the rounds,
-# with the smallest and the largest value.
+# Two domains of one daemon, which differ in ivshmem.host_bells alone.  They
+# alternate in every round.  There and back, of which one message ends a sleep:
+# the median over the rounds, with the smallest and the largest value.
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 ROUNDS=${1:-11}
-MS=${2:-200}
-bench_begin bin/snoo-daemon bin/snoorun bench/pingpong
+MESSAGES=${2:-2000}
+bench_begin bin/snoo-daemon bin/snoorun bench/wake
 mkdir "$BENCH_TMP/run"
 "$B/bin/snoo-daemon" --runtime-dir "$BENCH_TMP/run" \
-	--set domains.futex.spin_us=0 \
-	--set domains.eventfd.spin_us=0 \
+	--set domains.futex.pool.huge_pages=never \
+	--set domains.eventfd.pool.huge_pages=never \
 	--set domains.eventfd.ivshmem.host_bells=true \
 	>"$BENCH_TMP/daemon.log" 2>&1 &
 DAEMON_PID=$!
@@ -27,16 +26,16 @@ until [[ -S $BENCH_TMP/run/futex.sock && -S $BENCH_TMP/run/eventfd.sock ]]; do
 	sleep 0.05
 done
 
-# one_way DOMAIN: half of a round, in ns.
-one_way() {
+# one DOMAIN: there and back, in ns.
+one() {
 	timeout "$LIMIT" "$B/bin/snoorun" -n 2 \
 		--socket "$BENCH_TMP/run/$1.sock" --no-prefix -- \
-		"$B/bench/pingpong" -t "$MS" 8 |
-		jq -r 'select(.bench == "pingpong") | .ns / 2 | floor'
+		"$B/bench/wake" "$MESSAGES" |
+		jq -r 'select(.bench == "wake") | .ns | floor'
 }
 for ((i = 0; i < ROUNDS; i++)); do
 	for d in futex eventfd; do
-		one_way $d >>"$BENCH_TMP/$d" || die "a round failed"
+		one $d >>"$BENCH_TMP/$d" || die "a round failed"
 	done
 done
 
@@ -46,7 +45,7 @@ median() {
 }
 for d in futex eventfd; do
 	read -r mid low high < <(median $d)
-	printf '%-8s one way %6d ns (%d to %d)\n' $d "$mid" "$low" "$high"
+	printf '%-8s %7d ns (%d to %d)\n' $d "$mid" "$low" "$high"
 done
 awk -v a="$(median futex | cut -d' ' -f1)" \
 	-v b="$(median eventfd | cut -d' ' -f1)" \
