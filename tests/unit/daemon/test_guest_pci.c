@@ -395,6 +395,28 @@ static void test_without_an_iommu_sysfs_does(void **state)
 	assert_true(fakesys_is(&vm->f, POOL "enable", "1"));
 }
 
+/* Who is not root reads 64 bytes of a device's configuration. */
+static void test_vectors_that_are_not_to_be_known_are_none(void **state)
+{
+	struct vm *vm = *state;
+	static const unsigned char circle[256] = {
+		[6] = 0x10, [0x34] = 0x40, [0x40] = 0x05, [0x41] = 0x40
+	};
+	char path[GUEST_SYS_PATH];
+	unsigned char *config;
+
+	add_both(vm, -1, -1, NULL);
+	guest_sys_path(path, "%s/" POOL "config", vm->f.dir);
+	config = fakesys_map(&vm->f, POOL "config", sizeof(circle));
+	memcpy(config, circle, sizeof(circle));
+	munmap(config, sizeof(circle));
+	assert_int_equal(open_vm(vm), 0);
+	assert_int_equal(guest_dev_vectors(vm->dev), 0);
+	assert_int_equal(truncate(path, 64), 0);
+	assert_int_equal(open_vm(vm), 0);
+	assert_int_equal(guest_dev_vectors(vm->dev), 0);
+}
+
 static void test_a_slot_that_is_none_is_refused(void **state)
 {
 	struct vm *vm = *state;
@@ -578,6 +600,7 @@ int main(void)
 		TEST(test_a_refused_device_gets_its_override_back),
 		TEST(test_who_may_not_bind_is_told_who_may),
 		TEST(test_without_an_iommu_sysfs_does),
+		TEST(test_vectors_that_are_not_to_be_known_are_none),
 		TEST(test_a_slot_that_is_none_is_refused),
 		TEST(test_a_refused_device_is_had_by_sysfs),
 		TEST(test_versions_and_heads_are_looked_at),
