@@ -222,6 +222,54 @@ void fakehost_wait(struct fakehost *h, unsigned int n)
 	pthread_mutex_unlock(&h->lock);
 }
 
+pid_t fakehost_pid(struct fakehost *h, int device)
+{
+	pid_t pid;
+
+	pthread_mutex_lock(&h->lock);
+	pid = h->pid[device];
+	pthread_mutex_unlock(&h->lock);
+	return pid;
+}
+
+unsigned int fakehost_greeted(struct fakehost *h, int device)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&h->lock);
+	n = h->greeted[device];
+	pthread_mutex_unlock(&h->lock);
+	return n;
+}
+
+void fakehost_hang_up(struct fakehost *h, int device)
+{
+	pthread_mutex_lock(&h->lock);
+	shutdown(h->sock[device], SHUT_RDWR);
+	pthread_mutex_unlock(&h->lock);
+}
+
+bool fakehost_ended(struct fakehost *h, int device)
+{
+	struct pollfd p = { .events = POLLIN };
+	bool ended;
+
+	pthread_mutex_lock(&h->lock);
+	p.fd = h->sock[device];
+	ended = poll(&p, 1, 10000) == 1 && (p.revents & POLLHUP);
+	pthread_mutex_unlock(&h->lock);
+	return ended;
+}
+
+void fakehost_script(struct fakehost *h, int device,
+		     const struct fakehost_say *script, size_t n)
+{
+	pthread_mutex_lock(&h->lock);
+	h->script[device] = script;
+	h->nscript[device] = n;
+	pthread_mutex_unlock(&h->lock);
+}
+
 int fakehost_bell(const struct fakehost *h, int device, uint32_t slot,
 		  uint32_t vector)
 {
