@@ -165,10 +165,15 @@ static void format(struct fakehost *h)
 
 void fakehost_open(struct fakehost *h)
 {
+	fakehost_open_of(h, FAKEHOST_POOL_BYTES);
+}
+
+void fakehost_open_of(struct fakehost *h, uint64_t pool_bytes)
+{
 	memset(h, 0, sizeof(*h));
 	strcpy(h->dir, "/tmp/snoo-fakehost-XXXXXX");
 	must(mkdtemp(h->dir) != NULL, "mkdtemp");
-	h->bytes[0] = FAKEHOST_POOL_BYTES;
+	h->bytes[0] = pool_bytes;
 	h->bytes[1] = SNOO_CTL_BYTES;
 	for (int d = 0; d < 2; d++) {
 		snprintf(h->path[d], sizeof(h->path[d]), "%s/%d.sock", h->dir,

@@ -52,6 +52,8 @@ struct fakehost {
 };
 
 void fakehost_open(struct fakehost *h);
+/* The same, with a pool of another size. */
+void fakehost_open_of(struct fakehost *h, uint64_t pool_bytes);
 void fakehost_close(struct fakehost *h);
 
 /* Until so many connections were greeted on both sockets. */

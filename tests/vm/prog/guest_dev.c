@@ -9,10 +9,7 @@
  *     memory (dax, bar, sysfs), uid (become it first: the devices are bound
  *     and given to it already)
  *
- * The host must answer: whenever vector v of slot 0 is rung, it copies the word
- * at ECHO_FROM in the pool to ECHO_TO, counts in the word at COUNT + 8 v, and
- * rings vector v of all slots.  When the control device's bell is rung, it rings
- * back.  Prints TAP.
+ * The host is guest_dev_host.c, which answers what we ring.  Prints TAP.
  */
 
 #include <errno.h>
@@ -40,10 +37,8 @@
 #include "daemon/guest_dev.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
+#include "tests/vm/prog/guest_dev.h"
 
-#define ECHO_FROM UINT64_C(0x300000)
-#define ECHO_TO	  UINT64_C(0x300008)
-#define COUNT	  UINT64_C(0x300100)
 #define RANK_SAYS UINT64_C(0x300800)
 #define RANK_DONE UINT64_C(0x300808)
 #define WAIT_MS	  5000
@@ -141,6 +136,8 @@ static void ring_register(struct guest_dev *g, uint32_t v)
 	uint64_t before = *word(g, COUNT + 8 * v);
 	uint64_t say = UINT64_C(0x1122334455660000) + v;
 
+	/* Nothing of an earlier boot's. */
+	taken(guest_dev_vector(g, v));
 	atomic_store(word(g, ECHO_FROM), say);
 	guest_dev_ring(g, 0, v);
 	ok(becomes(word(g, COUNT + 8 * v), before + 1),
@@ -392,7 +389,7 @@ static int part_limit(void)
 	printf("# %u bells, then %s\n", n, strerror(fd < 0 ? -fd : 0));
 	ok(fd == -ENOSPC && n >= 512, "the device says when it takes no more");
 	ok(guest_dev_bell(g, 0, 0) >= 0, "the first ones are still there");
-	ring_register(g, guest_dev_vectors(g) - 1);
+	ring_register(g, 0);
 	return failed != 0;
 }
 
