@@ -19,14 +19,14 @@
 #define DOMAIN_FDS	4u
 /* Listeners of the two devices. */
 #define VM_LISTENERS	2u
-/* Of a VM: two sockets, its control memory with two eventfds, its pidfd. */
-#define VM_FDS		6u
+/* Of a VM: two sockets, its control memory, its pidfd. */
+#define VM_FDS		4u
 /* Of a rank: socket, pidfd. */
 #define RANK_FDS	2u
 
 /* Longest names below a domain's, '/' and separator included. */
 #define NAME_OTHER	16u		/* "/ledger:" and the like */
-#define NAME_BELL	sizeof("/bell/63/any/63")
+#define NAME_BELL	sizeof("/bell/control/63/out")
 #define NAME_VM		sizeof("/vm/63/4294967295/control")
 #define NAME_RANK	sizeof("/rank/4095/4294967295/socket")
 

@@ -41,7 +41,8 @@ struct control {
 	struct shm_link link;
 	struct loop_watch *bell;
 	struct loop_timer *mute;
-	struct loop_work work;		/* more frames, or `bad` */
+	struct loop_timer *more;	/* frames wait: in the next turn */
+	struct loop_work work;		/* `bad` */
 	const char *bad;		/* cut it off, for this; NULL */
 	struct parcel *queue, **queue_tail;
 	bool again;			/* the next frame may be dealt with */
@@ -412,6 +413,7 @@ static bool read_one(struct control *c)
 static bool turn(struct control *c)
 {
 	struct step s = { .c = c };
+	bool read = reads(c->vm);
 	uint32_t n = 0;
 
 	if (c->vm->broken[0] || !run(&s, asked_step))
@@ -419,24 +421,27 @@ static bool turn(struct control *c)
 	while (n < CONTROL_FRAMES_A_TURN && reads(c->vm) && read_one(c))
 		n++;
 	if (n == CONTROL_FRAMES_A_TURN) {
-		loop_defer(c->vm->dom->sh->loop, &c->work);
+		/* Not deferred: that would be this turn still. */
+		loop_timer_start(c->more, 0, 0);
 		return true;
 	}
 	/* Whoever asks has read all of the last session, and so have we. */
 	if (s.ret && !c->vm->broken[0])
 		accept_session(c, (uint32_t)s.ret);
-	return flush(c) || n > 0 || s.ret;
+	return flush(c) || n > 0 || s.ret || read != reads(c->vm);
+}
+
+static void on_more(void *arg)
+{
+	turn(arg);
 }
 
 static void on_work(void *arg)
 {
 	struct control *c = arg;
 
-	if (c->bad) {
+	if (c->bad)
 		control_cut(c->vm, "%s", c->bad);
-		return;
-	}
-	turn(c);
 }
 
 /* ---- the bell ---- */
@@ -536,6 +541,8 @@ static int listen_to(struct control *c)
 	int ret = loop_timer_open(&c->mute, l, on_mute_end, c);
 
 	if (ret == 0)
+		ret = loop_timer_open(&c->more, l, on_more, c);
+	if (ret == 0)
 		ret = loop_watch(&c->bell, l,
 				 bells_control_in(c->vm->dom->bells,
 						  c->vm->slot),
@@ -573,7 +580,7 @@ int control_open(struct vm *vm, bool adopted)
 	c->again = adopted;
 	/* Frames may wait there, and the last daemon took their ring. */
 	if (adopted)
-		loop_defer(vm->dom->sh->loop, &c->work);
+		loop_timer_start(c->more, 0, 0);
 	return 0;
 
 err_free:
@@ -593,6 +600,7 @@ void control_close(struct vm *vm, bool let_go)
 	loop_undefer(&c->work);
 	loop_unwatch(c->bell);
 	loop_timer_close(c->mute);
+	loop_timer_close(c->more);
 	discard_queue(c);
 	forget_strays(c);
 	if (c->mem)

@@ -99,7 +99,6 @@ static int open_tables(struct domain *d, uint32_t nranks)
 	return d->rank && d->job ? 0 : -ENOMEM;
 }
 
-/* How ranks are woken across kernels. */
 static int open_arena(struct domain *d, char why[DOMAIN_TEXT])
 {
 	return arena_open(&d->arena, d->ledger, d->pool.zone, d->pool.nzones,
@@ -183,7 +182,7 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.name = d->name,
 		.pool_size = d->conf->pool.size_bytes,
 		.nranks = d->conf->ranks_max,
-		.nvms = d->conf->ivshmem.slots - 1,
+		.nvms = vm_slots(d->conf) - 1,
 	};
 	struct ledger_domain led;
 	int ret;
@@ -198,8 +197,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	ledger_get_domain(d->ledger, &led);
 	led.huge = d->pool.huge;
-	d->slots = d->conf->ivshmem.slots;
-	d->vectors = led.vectors = d->slots > 1 ? d->conf->ivshmem.vectors : 0;
+	d->slots = lp.nvms + 1;
+	d->vectors = led.vectors = lp.nvms ? d->conf->ivshmem.vectors : 0;
 	led.unsealed = !d->pool.sealed;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);

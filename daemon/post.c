@@ -288,10 +288,10 @@ void post_welcome(struct rank *r)
 	};
 
 	/* In its own terms: of its VM, whose map is the guest daemon's to say. */
-	if (r->session->vm) {
+	if (r->session && r->session->vm) {
 		m.core = r->led.vcpu;
 		m.node = 0;
-		m.cores = d->vm[r->led.vm]->led.vcpus;
+		m.cores = r->session->vm->led.vcpus;
 	}
 	post_fds(r->session, &m, sizeof(m), &d->pool.fd, 1);
 }

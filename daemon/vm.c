@@ -547,28 +547,29 @@ static int open_listener(struct domain *d, enum vm_line_kind kind,
 			   why);
 }
 
-/* span.c is below us. */
+uint32_t vm_slots(const struct conf_domain *conf)
+{
+	if (conf->ivshmem.slots > 1)
+		return conf->ivshmem.slots;
+	return conf->ivshmem.host_bells ? 2 : 1;
+}
+
 static void to_guest(struct domain *d, uint32_t slot,
 		     const struct snoo_ctl_frame *f, const void *body,
 		     size_t bytes)
 {
-	control_post(d->vm[slot], f, body, bytes);
+	if (d->vm && slot > 0 && slot < d->slots)
+		control_post(d->vm[slot], f, body, bytes);
 }
 
-int vm_open(struct domain *d, char why[VM_TEXT])
+/* VMs that are there are served on, whatever the file says now. */
+static int open_listeners(struct domain *d, char why[VM_TEXT])
 {
 	int ret;
 
-	if (d->slots <= 1)
-		return d->conf->ivshmem.host_bells ? open_bells(d, why) : 0;
-	d->to_guest = to_guest;
-	ret = make_slots(d);
-	if (ret)
-		snprintf(why, VM_TEXT, "out of memory");
-	if (ret == 0)
-		ret = ivshmem_buffer_check(d->slots, d->vectors, why);
-	if (ret == 0)
-		ret = open_bells(d, why);
+	if (d->conf->ivshmem.slots <= 1)
+		return 0;
+	ret = ivshmem_buffer_check(d->slots, d->vectors, why);
 	if (ret == 0)
 		ret = open_listener(d, VM_POOL, why);
 	if (ret == 0)
@@ -576,11 +577,28 @@ int vm_open(struct domain *d, char why[VM_TEXT])
 	return ret;
 }
 
-int vm_start(struct domain *d)
+int vm_open(struct domain *d, char why[VM_TEXT])
 {
 	int ret;
 
 	if (d->slots <= 1)
+		return 0;
+	d->to_guest = to_guest;
+	ret = make_slots(d);
+	if (ret)
+		snprintf(why, VM_TEXT, "out of memory");
+	if (ret == 0)
+		ret = open_bells(d, why);
+	if (ret == 0)
+		ret = open_listeners(d, why);
+	return ret;
+}
+
+int vm_start(struct domain *d)
+{
+	int ret;
+
+	if (d->vm_listener[VM_POOL].fd < 0)
 		return 0;
 	ret = listen_start(&d->vm_listener[VM_POOL], d->sh->loop, on_pool, d);
 	if (ret == 0)

@@ -150,6 +150,9 @@ static bool wait_a_bit(struct fakevm *v, unsigned int *turns)
 {
 	if (v->pump) {
 		v->pump(v->arg);
+		/* Nothing comes by itself: it may be a matter of time. */
+		if (*turns > 50)
+			usleep(200);
 		return ++*turns < PUMPS;
 	}
 	if (fakeqemu_wait(&v->control, 0, 50) < 0)
