@@ -286,7 +286,7 @@ void attach_pinned(struct rank *r, const struct snoo_wire_pinned *m)
 		log_warn("rank could not be pinned domain=%s job=%s rank=%u "
 			 "cpu=%d error=\"%s\"", r->dom->name, r->job->led.name,
 			 r->led.rank, r->led.core, strerror(m->error));
-	if (m->core != (r->led.vm ? r->led.vcpu : r->led.core)) {
+	if (m->core != (state_rank_vm(r) ? r->led.vcpu : r->led.core)) {
 		seat_move(r, m->core);
 		state_put_rank(r);
 	}

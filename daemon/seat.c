@@ -108,7 +108,7 @@ static void move_vm(struct rank *r, int32_t vcpu)
 
 void seat_tell_rank(const struct rank *r)
 {
-	if (r->led.vm)
+	if (state_rank_vm(r))
 		tell_vcpu(r->dom, r->led.vm, r->led.vcpu);
 	else
 		seat_tell(r->dom->sh, &r->seat);
@@ -120,7 +120,7 @@ void seat_adopt(struct rank *r)
 {
 	struct place *p = r->dom->sh->place;
 
-	if (r->led.vm) {
+	if (state_rank_vm(r)) {
 		seat_vm_moved(r);
 		seat_tell_rank(r);
 		return;
@@ -142,7 +142,7 @@ void seat_give(struct rank *r)
 {
 	struct place_seat before = r->seat;
 
-	if (r->led.vm)
+	if (state_rank_vm(r))
 		seat_tell_rank(r);
 	if (!r->seated)
 		return;
@@ -153,7 +153,7 @@ void seat_give(struct rank *r)
 
 void seat_move(struct rank *r, int cpu)
 {
-	if (r->led.vm) {
+	if (state_rank_vm(r)) {
 		move_vm(r, cpu);
 	} else {
 		seat_give(r);

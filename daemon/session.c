@@ -488,6 +488,7 @@ static struct session *fresh(struct domain *d)
 	s->dom = d;
 	s->vcpu = PLACE_NO_CPU;
 	s->fd = -1;
+	s->vcpu = PLACE_NO_CPU;
 	s->who.pidfd = -1;
 	s->serial = ++d->serial;
 	s->work.fn = on_work;

@@ -80,6 +80,9 @@ struct vm {
  * Return: 0 on success, negative error code otherwise; vm_close() in any case
  */
 int vm_open(struct domain *d, char why[VM_TEXT]);
+/* Slots with the host's that a fresh domain needs; 1: none for VMs, no bells.
+ * Eventfds for the host's ranks alone (ivshmem.host_bells) take 2. */
+uint32_t vm_slots(const struct conf_domain *conf);
 /* Accept QEMUs: 0 or -errno. */
 int vm_start(struct domain *d);
 
