@@ -20,9 +20,6 @@
 
 #include "daemon/state.h"
 
-/* struct ledger_rank.flags */
-#define ATTACH_CONFIRMED	0x1u	/* its WELCOME has arrived */
-
 /**
  * attach_hello() - Carry out s->hello, which job_check() has passed
  * @why:	SNOO_WIRE_TEXT bytes: on failure what to tell the client

@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/adopt.h"
@@ -22,6 +21,7 @@
 #include "daemon/share.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
+#include "daemon/vm.h"
 #include "hal/hal.h"
 #include "shm/testpoint.h"
 
@@ -125,37 +125,13 @@ static int take(struct domain *d, const char *what)
 	return keeper_take(d->sh->keeper, state_keep_name(name, d, what));
 }
 
-/* Is it the socket at that path still? */
-static bool listens_at(int fd, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
-	socklen_t len = sizeof(addr);
-	struct stat st;
-
-	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	       addr.sun_family == AF_UNIX &&
-	       strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0 &&
-	       stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
 static int open_listener(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int fd = take(d, "listener"), ret;
+	char name[STATE_KEEP_MAX];
 
-	if (fd >= 0 && listens_at(fd, d->conf->socket.path))
-		return listen_adopt(&d->listener, fd, &d->conf->socket, why);
-	if (fd >= 0) {
-		close(fd);
-		forget(d, "listener");
-	}
-	ret = listen_open(&d->listener, SOCK_SEQPACKET, &d->conf->socket, why);
-	if (ret)
-		return ret;
-	ret = store(d, "listener", d->listener.fd);
-	if (ret)
-		snprintf(why, DOMAIN_TEXT, "the keeper does not take the "
-			 "client socket: %s", strerror(-ret));
-	return ret;
+	return listen_kept(&d->listener, SOCK_SEQPACKET, &d->conf->socket,
+			   d->sh->keeper,
+			   state_keep_name(name, d, "listener"), why);
 }
 
 /* A path for QEMU's nvdimm.  Without one VMs still have the PCI device. */
@@ -171,17 +147,16 @@ static void open_path(struct domain *d)
 	};
 	int ret;
 
-	if (d->conf->ivshmem.slots == 1)
+	if (d->slots == 1)
 		return;
 	ret = *d->pool.path ? holder_link(&d->holder, p.domain, p.runtime_dir,
-					  d->pool.path)
-			    : holder_open(&d->holder, &p);
+					  d->pool.path) :
+	      holder_open(&d->holder, &p);
 	if (ret)
 		log_warn("domain %s: %s", d->name, d->holder.warning);
 	else
 		log_info("the pool has a path domain=%s path=%s target=%s "
-			 "sealed=%s",
-			 d->name, d->holder.path, d->holder.target,
+			 "sealed=%s", d->name, d->holder.path, d->holder.target,
 			 d->pool.sealed ? "yes" : "no");
 }
 
@@ -204,6 +179,7 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.name = d->name,
 		.pool_size = d->conf->pool.size_bytes,
 		.nranks = d->conf->ranks_max,
+		.nvms = d->conf->ivshmem.slots - 1,
 	};
 	struct ledger_domain led;
 	int ret;
@@ -219,6 +195,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	ledger_get_domain(d->ledger, &led);
 	led.huge = d->pool.huge;
 	led.unsealed = !d->pool.sealed;
+	d->slots = d->conf->ivshmem.slots;
+	d->vectors = led.vectors = d->slots > 1 ? d->conf->ivshmem.vectors : 0;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
@@ -227,6 +205,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		ret = open_hal(d, why);
 	if (ret == 0)
 		ret = open_listener(d, why);
+	if (ret == 0)
+		ret = vm_open(d, why);
 	if (ret)
 		return ret;
 	SNOO_TESTPOINT("daemon_domain_made");
@@ -276,16 +256,21 @@ static int adopt(struct domain *d, int ledger, int pool,
 	}
 	pp.size = head->pool_size;
 	pp.nranks = head->nranks;
-	pp.vms = d->conf->ivshmem.slots > 1;
+	pp.vms = head->nvms > 0;
 	ret = pool_adopt(&d->pool, &pp, pool, !led.unsealed, why);
 	if (ret)
 		return ret;
 	d->pool.huge = led.huge;
+	/* As QEMUs and guests know them, whatever the file says now. */
+	d->slots = head->nvms + 1;
+	d->vectors = led.vectors;
 	ret = open_tables(d, head->nranks);
 	if (ret == 0)
 		ret = open_arena(d, why);
 	if (ret == 0)
 		ret = open_hal(d, why);
+	if (ret == 0)
+		ret = vm_open(d, why);
 	if (ret)
 		return ret;
 	led.adoptions++;
@@ -299,8 +284,10 @@ static int adopt(struct domain *d, int ledger, int pool,
 /* Ranks may be told from here on. */
 static int adopt_rest(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int ret = adopt_ranks(d);
+	int ret;
 
+	vm_adopt(d);
+	ret = adopt_ranks(d);
 	if (ret) {
 		snprintf(why, DOMAIN_TEXT, "ledger: %s", ret == -EBADMSG ?
 			 "its records contradict each other" : strerror(-ret));
@@ -375,6 +362,7 @@ static int open_domain(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	session_end_all(d, ENODEV, why);
 	pool_remove(&d->pool);
+	vm_close(d, LISTEN_UNLINK);
 	close_parts(d);
 	if (ret != -ENOENT) {
 		log_always(LOG_LEVEL_ERROR, "domain lost domain=%s "
@@ -407,6 +395,9 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->pool.fd = d->pool.lock_fd = -1;
 	holder_init(&d->holder);
 	d->listener.fd = d->listener.spare = -1;
+	for (int i = 0; i < VM_LINES; i++)
+		d->vm_listener[i].fd = d->vm_listener[i].spare = -1;
+	d->slots = 1;
 	snprintf(d->name, sizeof(d->name), "%s", conf->name);
 	d->lost_work.fn = lose;
 	d->lost_work.arg = d;
@@ -436,7 +427,9 @@ static int on_client(void *arg, int fd)
 
 int domain_start(struct domain *d)
 {
-	return listen_start(&d->listener, d->sh->loop, on_client, d);
+	int ret = listen_start(&d->listener, d->sh->loop, on_client, d);
+
+	return ret ? ret : vm_start(d);
 }
 
 /* ---- the end ---- */
@@ -463,10 +456,12 @@ static void forget_ranks(struct domain *d)
 
 		if (!r)
 			continue;
-		keeper_forget(d->sh->keeper,
-			      state_keep_rank(name, r, "socket"));
-		keeper_forget(d->sh->keeper,
-			      state_keep_rank(name, r, "pidfd"));
+		if (!r->led.vm)
+			keeper_forget(d->sh->keeper,
+				      state_keep_rank(name, r, "socket"));
+		if (!r->led.vm || r->pidfd >= 0)
+			keeper_forget(d->sh->keeper,
+				      state_keep_rank(name, r, "pidfd"));
 	}
 	forget(d, "listener");
 	forget(d, "ledger");
@@ -511,6 +506,7 @@ void domain_close(struct domain *d, enum domain_end end)
 		session_let_go(d);
 	}
 	holder_close(&d->holder);
+	vm_close(d, file);
 	share_close(d);
 	reap_close(d);
 	loop_undefer(&d->lost_work);
@@ -525,5 +521,6 @@ void domain_close(struct domain *d, enum domain_end end)
 void domain_reload(struct domain *d)
 {
 	share_conf(d);
+	vm_cpu_reload(d);
 	supply_retry(d);
 }

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "daemon/admin.h"
+#include "daemon/budget.h"
 #include "daemon/conf.h"
 #include "daemon/domain.h"
 #include "daemon/holder.h"
@@ -353,6 +354,26 @@ static int code_of(int ret)
 	}
 }
 
+/* Without room for its VMs' eventfds no domain starts; ranks may never be as
+ * many as may come. */
+static int check_budget(const struct shared *sh)
+{
+	struct budget need, has;
+	char why[BUDGET_TEXT];
+	int ret;
+
+	budget_limits(&has, keeper_room(sh->keeper),
+		      keeper_has_store(sh->keeper));
+	budget_start(sh->conf, &need);
+	ret = budget_compare(&need, &has, why);
+	if (ret)
+		return say(code_of(ret), why);
+	budget_full(sh->conf, &need);
+	if (budget_compare(&need, &has, why))
+		log_warn("with ranks_max ranks in each domain %s", why);
+	return EXIT_OK;
+}
+
 static int open_domains(struct daemon *dm, int *locks)
 {
 	struct shared *sh = &dm->sh;
@@ -436,7 +457,9 @@ static int serve(struct daemon *dm, int *locks)
 		ret = watch_keeper(dm);
 	if (ret)
 		return say(EXIT_FAILED, strerror(-ret));
-	code = open_domains(dm, locks);
+	code = check_budget(&dm->sh);
+	if (code == EXIT_OK)
+		code = open_domains(dm, locks);
 	if (code)
 		return code;
 	SNOO_TESTPOINT("daemon_domains_open");

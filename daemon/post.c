@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/control.h"
 #include "daemon/log.h"
 #include "daemon/touch.h"
 
@@ -121,6 +122,11 @@ static void post(struct session *s, const void *msg, size_t bytes,
 
 	if (!s || s->state == SESSION_ENDED || s->broken)
 		return;
+	if (s->vm) {
+		/* The guest daemon raises the news word, and adds fds. */
+		control_msg(s, msg, bytes);
+		return;
+	}
 	if (s->queue) {
 		keep(s, msg, bytes, with_pool);
 		return;
@@ -216,6 +222,12 @@ void post_welcome(struct rank *r)
 		.cores = topo_cores(d->sh->topo),
 	};
 
+	/* In its own terms: of its VM, whose map is the guest daemon's to say. */
+	if (r->led.vm) {
+		m.core = r->led.vcpu;
+		m.node = 0;
+		m.cores = d->vm[r->led.vm]->led.vcpus;
+	}
 	post(r->session, &m, sizeof(m), true);
 }
 

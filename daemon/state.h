@@ -11,6 +11,8 @@
  *          +------------ rank[slot] <------------------+
  *          |                 | session (NULL: it has ended)
  *          +---- sessions ---+
+ *          |       | vm (NULL: it has a socket of ours)
+ *          +---- vm[VM slot]
  */
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
@@ -36,7 +38,9 @@
 #include "daemon/sched.h"
 #include "daemon/topo.h"
 
+struct bells;
 struct hal;
+struct vm;
 struct domain;
 struct job;
 struct rank;
@@ -90,12 +94,23 @@ struct letter {
 	unsigned char data[];
 };
 
-/** struct session - One client socket */
+/**
+ * struct session - One client: a socket of ours, or a number on the control
+ * channel of a VM
+ *
+ * Of the second kind, the guest daemon holds the socket.  No deadline runs over
+ * it: a VM may be paused.  Who it is, is the guest's claim.
+ */
 struct session {
 	struct domain *dom;
 	struct session *prev, *next;
 	enum session_state state;
-	int fd;
+	int fd;				/* -1: it is in a VM */
+	struct vm *vm;			/* NULL: it has a socket */
+	uint32_t sid;			/* if vm: its number there */
+	int32_t vcpu;			/* if vm: where it sits; -1: anywhere */
+	bool closed;			/* if vm: the guest needs no END */
+	bool known;			/* if vm: its new guest daemon has it */
 	struct loop_watch *watch;
 	struct loop_timer *deadline;
 	struct loop_work work;		/* broken or ended: look again */
@@ -168,6 +183,11 @@ struct domain {
 	struct arena *arena;
 	struct hal *hal;
 	struct listener listener;
+	struct listener vm_listener[2];	/* enum vm_line_kind */
+	struct bells *bells;		/* NULL: no VM may attach */
+	struct vm **vm;			/* by VM slot; [0] is NULL */
+	uint32_t slots;			/* VM slots, the host's too; 1: none */
+	uint32_t vectors;		/* of each; 0: none */
 	uint32_t nranks;		/* rank slots, and job cells */
 	struct rank **rank;		/* by slot */
 	struct job **job;		/* by cell */
@@ -175,6 +195,7 @@ struct domain {
 	uint32_t jobs;			/* cells in use */
 	struct session *sessions;
 	uint64_t serial;		/* of the last session */
+	uint64_t vm_serial;		/* of the last VM that came */
 	uint32_t next_slot;		/* where the search for one begins */
 	struct sched sched;
 	struct loop_timer *rounds;	/* share.c */
@@ -207,6 +228,14 @@ uint32_t state_free_slot(struct domain *d);
 uint32_t state_free_cell(const struct domain *d);
 
 bool state_rank_alive(const struct rank *r);
+
+/* struct ledger_rank.flags */
+#define STATE_RANK_CONFIRMED	0x1u	/* its WELCOME has arrived */
+#define STATE_RANK_EXITED	0x2u	/* of a VM: its process has ended */
+#define STATE_RANK_KNOWN	0x4u	/* of a VM: its new guest daemon has it */
+
+/* The VM that it is in, as long as that one answers for it; else NULL. */
+struct vm *state_rank_vm(const struct rank *r);
 
 /* As in the pool's head and in messages; an odd number below it: repairing. */
 uint32_t state_epoch(const struct domain *d);

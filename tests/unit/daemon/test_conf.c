@@ -17,6 +17,7 @@
 #include <pwd.h>
 
 #include "daemon/conf.h"
+#include "daemon/ivshmem.h"
 #include "daemon/json.h"
 #include "daemon/log.h"
 
@@ -146,6 +147,7 @@ static void test_no_file_is_needed(void **state)
 	assert_int_equal(d->blocks_per_rank.large, 16);
 	assert_int_equal(d->ring_bytes.small, 4096);
 	assert_int_equal(d->ring_bytes.large, 65536);
+	assert_int_equal(d->ivshmem.slots, 1);
 	assert_int_equal(d->ivshmem.vectors, 8);
 	assert_int_equal(d->spin_us, CONF_AUTO);
 	assert_int_equal(d->weight_default, 1);
@@ -516,7 +518,8 @@ static void test_what_belongs_together_is_checked(void **state)
 		  "blocks_per_rank: the blocks of one rank" },
 		{ "\"socket\": {\"path\": \"/x/admin.sock\"}",
 		  "is another socket's path already" },
-		{ "\"ivshmem\": {\"slots\": 2, \"control_path\": \"/x/d.sock\"}",
+		{ "\"ivshmem\": {\"slots\": 2, "
+		  "\"control_path\": \"/x/d.sock\"}",
 		  "domains.d.ivshmem.control_path: \"/x/d.sock\" is another" },
 	};
 	struct fixture *f = *state;
@@ -538,22 +541,39 @@ static void test_a_socket_path_must_fit_its_address(void **state)
 	struct fixture *f = *state;
 	char dir[128], text[256];
 
-	/* admin.sock and a slash are 11 bytes; ivshmem sockets are off, the
-	 * domain's own name is shorter. */
+	/* admin.sock and a slash are 11 bytes; without VMs the domain's own
+	 * name is shorter. */
 	memset(dir, 'x', sizeof(dir));
 	dir[0] = '/';
 	dir[107 - 11] = '\0';
 	snprintf(text, sizeof(text), "{\"runtime_dir\": \"%s\", \"domains\": "
-		 "{\"d\": {\"ivshmem\": {\"slots\": 1}}}}", dir);
+		 "{\"d\": {}}}", dir);
 	load_ok(f, text);
 
 	dir[107 - 11] = 'x';
 	dir[107 - 10] = '\0';
 	snprintf(text, sizeof(text), "{\"runtime_dir\": \"%s\", \"domains\": "
-		 "{\"d\": {\"ivshmem\": {\"slots\": 1}}}}", dir);
+		 "{\"d\": {}}}", dir);
 	assert_int_equal(load(f, text, NULL), -EINVAL);
 	assert_non_null(strstr(f->errors, "is 108 bytes long, a socket's "
 			       "path may have 107"));
+}
+
+static void test_slots_whose_handshake_fits_no_buffer_are_wrong(void **state)
+{
+	static const char text[] = "{\"domains\": {\"d\": {\n"
+		"\"ivshmem\": {\"vectors\": 64, \"slots\": 64}}}}";
+	struct fixture *f = *state;
+	char why[IVSHMEM_TEXT];
+	int allowed = ivshmem_buffer_check(64, 64, why);
+
+	/* By default a machine allows a tenth of it. */
+	assert_int_equal(load(f, text, NULL), allowed ? -EINVAL : 0);
+	if (!allowed)
+		return;
+	assert_non_null(strstr(f->errors, ":2:38: domains.d.ivshmem.slots: "
+			       "the handshake with QEMU takes"));
+	assert_non_null(strstr(f->errors, "raise net.core.wmem_max to"));
 }
 
 static void test_an_unreadable_file_is_named(void **state)
@@ -823,6 +843,7 @@ int main(void)
 		T(test_a_control_character_does_not_break_the_line),
 		T(test_what_belongs_together_is_checked),
 		T(test_a_socket_path_must_fit_its_address),
+		T(test_slots_whose_handshake_fits_no_buffer_are_wrong),
 		T(test_an_unreadable_file_is_named),
 		T(test_set_takes_json_and_bare_words),
 		T(test_set_is_stronger_than_the_file),
