@@ -321,9 +321,7 @@ $B/tp/e2e/%: $B/tp/obj/tests/e2e/prog/%.o $B/tp/obj/testlib.a $B/tp/lib/libsnoo-
 	$(LD) -o $@ $^ -lm
 
 # The agent in a guest and its counterparts here.
-$B/vm/prog/%: $B/obj/tests/vm/prog/%.o $(VM_SHARED:%.c=$B/obj/%.o)
-	@mkdir -p $(@D)
-	$(LD) -o $@ $^
+$(foreach s,$(vm_C),$(eval $(call program,$(s:tests/vm/prog/%.c=$B/vm/prog/%),$s $(VM_SHARED),,$(call needs,$s))))
 
 # A layer that calls upwards or sideways has an undefined symbol here.
 define alone
@@ -497,8 +495,10 @@ install: all ## PREFIX=/usr/local DESTDIR=
 		$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf &&) :
 	$(foreach t,$(wildcard config/*.sysusers),install -D -m 644 $t \
 		$D/lib/sysusers.d/$(basename $(notdir $t)).conf &&) :
-	$(foreach c,$(wildcard config/*.conf),install -m 644 $c \
+	$(foreach c,$(wildcard config/*.conf config/*.xml),install -m 644 $c \
 		$D/share/snoo &&) :
+	$(foreach m,$(wildcard config/*.modules),install -D -m 644 $m \
+		$D/lib/modules-load.d/$(basename $(notdir $m)).conf &&) :
 	$(foreach r,$(wildcard config/*.rules),install -D -m 644 $r \
 		$D/lib/udev/rules.d/$(notdir $r) &&) :
 	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
@@ -512,7 +512,8 @@ uninstall: ## remove what install put there
 		$(foreach t,$(wildcard config/*.tmpfiles),$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf) \
 		$(foreach t,$(wildcard config/*.sysusers),$D/lib/sysusers.d/$(basename $(notdir $t)).conf) \
 		$(foreach r,$(wildcard config/*.rules),$D/lib/udev/rules.d/$(notdir $r)) \
-		$(foreach j,$(wildcard config/*.json config/*.conf),$D/share/snoo/$(notdir $j))
+		$(foreach m,$(wildcard config/*.modules),$D/lib/modules-load.d/$(basename $(notdir $m)).conf) \
+		$(foreach j,$(wildcard config/*.json config/*.conf config/*.xml),$D/share/snoo/$(notdir $j))
 	-rmdir $D/include/snoo $D/share/snoo 2>/dev/null
 
 # ---- packages ---------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/bells.h"
 #include "client/session.h"
 #include "shm/testpoint.h"
 
@@ -123,7 +124,7 @@ void channel_wake(struct snoo *ctx, struct peer *p)
 	if (wake == SHM_WAKE_NONE)
 		return;
 	shm_count(ctx->me, SHM_COUNT_wakes_sent, 1);
-	hal_ring(ctx->hal, p->slot, SNOO_ABI_BELL_DATA);
+	bells_reach(ctx, p, wake);
 }
 
 static void retire(struct snoo *ctx, struct peer *p)

@@ -15,8 +15,10 @@
  *   match.c           posted receives against arrivals
  *   member.c          may a peer still be sent to, or be waited for?
  *   channel.c         one peer: ring pair, answers, when to ring the bell
+ *   bells.c           how: eventfds, where a futex does not reach
  *   lend.c            our grant of blocks
- *   session.c         the socket to the daemon, the mapped pool
+ *   session.c join.c  the socket to the daemon
+ *   map.c             the mapped pool
  *   request.c token.c list.h
  *
  * All state here is private to one thread; what is shared lies in the pool
@@ -67,6 +69,7 @@ struct peer {
 	bool moving;			/* waits for a large ring */
 	bool large;			/* has one */
 	bool rx_moved;			/* its sender has moved, once */
+	bool ring_due;			/* RING for it not said yet */
 	uint32_t full;			/* times that the ring was full */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
 	uint32_t stream_out;		/* blocks of transfers on their way */
@@ -80,6 +83,7 @@ struct peer {
 	struct list posted;		/* receives from this source */
 	struct list incoming;		/* receives whose data is on its way */
 	struct list arrivals;		/* messages without a receive */
+	struct bell *bell;		/* bells.c; NULL: none */
 };
 
 enum request_kind {
@@ -166,6 +170,17 @@ struct session {
 	bool need_dirty;
 	uint32_t ack;			/* not said yet, 0: nothing */
 	uint32_t epoch;			/* RESUMED not answered yet, 0: none */
+	bool ring_dirty;		/* of some peer, ring_due */
+	uint32_t minor;			/* of the wire protocol */
+};
+
+/** struct bells - How we sleep once BELLS has come; see bells.c */
+struct bells {
+	bool on;			/* it has */
+	bool poll;			/* nobody can wake us */
+	int epoll;			/* -1: none */
+	uint32_t listening;
+	int *fd;			/* that we listen to */
 };
 
 /** struct idle - How long a call has been waiting; see wait.c */
@@ -212,6 +227,7 @@ struct snoo {
 	int core;
 
 	struct session session;
+	struct bells bells;
 	struct spares spare[LEND_SIZES];
 	struct list retired;		/* rings that a channel moved out of */
 	struct lend_class lend[LEND_SIZES];

@@ -14,12 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "client/lend.h"
+#include "client/map.h"
 #include "client/member.h"
 #include "client/news.h"
 
@@ -115,43 +115,15 @@ static int wait_readable(int fd, uint64_t deadline_ns,
 /* One message and, with WELCOME, the pool. */
 static ssize_t hear(int fd, void *buf, size_t size, int *pool)
 {
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(4 * sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = buf, .iov_len = size };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n;
+	struct session_fds fds;
+	ssize_t n = session_hear(fd, buf, size, 0, &fds);
 
 	*pool = -1;
-	do {
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c;
-	     c = CMSG_NXTHDR(&msg, c)) {
-		size_t fds;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < fds; i++) {
-			int one;
-
-			memcpy(&one, CMSG_DATA(c) + i * sizeof(int),
-			       sizeof(one));
-			if (*pool < 0)
-				*pool = one;
-			else
-				close(one);
-		}
+	if (n > 0 && fds.n > 0) {
+		*pool = fds.fd[0];
+		fds.fd[0] = -1;
 	}
+	session_drop_fds(&fds);
 	return n;
 }
 
@@ -182,33 +154,6 @@ static int hear_welcome(int fd, struct snoo_wire_welcome *w, int *pool,
 	return n <= 0 ? -EAGAIN : -EPROTO;
 }
 
-static int map_pool(struct snoo *ctx, const struct snoo_wire_welcome *w,
-		    int pool, struct session_text *why)
-{
-	void *base;
-	int ret;
-
-	if (w->pool_bytes == 0 || w->pool_bytes > SNOO_ABI_SIZE_MAX)
-		return fail(why, -EPROTO, "size of the pool");
-	base = mmap(NULL, (size_t)w->pool_bytes, PROT_READ | PROT_WRITE,
-		    MAP_SHARED, pool, 0);
-	if (base == MAP_FAILED)
-		return fail(why, -errno, "mapping the pool");
-	/* A child of ours must not write what is no longer ours to write. */
-	if (madvise(base, (size_t)w->pool_bytes, MADV_DONTFORK)) {
-		ret = -errno;
-		munmap(base, (size_t)w->pool_bytes);
-		return fail(why, ret, "MADV_DONTFORK on the pool");
-	}
-	ret = shm_region_open(&ctx->region, base, w->pool_bytes);
-	if (ret) {
-		munmap(base, (size_t)w->pool_bytes);
-		return fail(why, ret,
-			    "the pool's head is damaged, or of another version");
-	}
-	return 0;
-}
-
 static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 		   struct session_text *why)
 {
@@ -224,6 +169,7 @@ static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	ctx->capacity = w->capacity;
 	ctx->size = w->open_job ? 0 : w->size;
 	ctx->slot = w->slot;
+	ctx->session.minor = w->minor;
 	ctx->gone_seen = w->gone_epoch;
 	ctx->gone_done = w->gone_epoch;
 	ctx->eager_bytes = w->eager_bytes;
@@ -295,11 +241,12 @@ int session_enter(struct snoo *ctx, const struct snoo_wire_welcome *w,
 		  int pool, struct session_text *why)
 {
 	struct hal_params params = { 0 };
-	int ret = map_pool(ctx, w, pool, why);
+	const char *what;
+	int ret = map_open(ctx, w, pool, &what);
 
 	close(pool);		/* the mapping keeps the memory alive */
 	if (ret)
-		return ret;
+		return fail(why, ret, what);
 	ret = believe(ctx, w, why);
 	if (ret)
 		return ret;

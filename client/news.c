@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "client/arrive.h"
+#include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/peer.h"
@@ -25,6 +26,7 @@ union news {
 	struct snoo_wire_rings rings;
 	struct snoo_wire_grant grant;
 	struct snoo_wire_gone gone;
+	struct snoo_wire_bells bells;
 	struct snoo_wire_resumed resumed;
 	struct snoo_wire_error error;
 	unsigned char bytes[SNOO_WIRE_MAX];
@@ -112,7 +114,8 @@ static void on_error(struct snoo *ctx, struct snoo_wire_error *m)
 }
 
 /* Return false: not a message of ours, or malformed. */
-static bool on_message(struct snoo *ctx, union news *m, uint32_t n)
+static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
+		       struct session_fds *fds)
 {
 	switch (m->head.type) {
 	case SNOO_WIRE_WELCOME:
@@ -142,6 +145,8 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n)
 			return false;
 		on_gone(ctx, &m->gone);
 		return true;
+	case SNOO_WIRE_BELLS:
+		return bells_heard(ctx, &m->bells, n, fds);
 	case SNOO_WIRE_RESUMED:
 		if (n != sizeof(m->resumed))
 			return false;
@@ -164,16 +169,18 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n)
 int news_read(struct snoo *ctx)
 {
 	alignas(8) union news m;
+	struct session_fds fds;
 	uint32_t seen;
 	int count = 0;
 	int n;
 
 	/* Acquire, and before reading: what comes later raises it again. */
 	seen = atomic_load_explicit(&ctx->me->news, memory_order_acquire);
-	while ((n = session_read(ctx, &m)) > 0) {
+	while ((n = session_read(ctx, &m, &fds)) > 0) {
 		count++;
-		if (!on_message(ctx, &m, (uint32_t)n))
+		if (!on_message(ctx, &m, (uint32_t)n, &fds))
 			session_lost(ctx, -EPROTO);
+		session_drop_fds(&fds);
 	}
 	ctx->news_seen = seen;
 	shm_count(ctx->me, SHM_COUNT_news, (uint64_t)count);

@@ -119,7 +119,8 @@ int progress(struct snoo *ctx)
 		work += pump(ctx);
 	if (!list_empty(&ctx->retired))
 		channel_retired(ctx);
-	if (ctx->session.need_dirty || ctx->session.ack || ctx->session.epoch)
+	if (ctx->session.need_dirty || ctx->session.ack ||
+	    ctx->session.epoch || ctx->session.ring_dirty)
 		session_flush(ctx);
 	return work;
 }

@@ -11,9 +11,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "client/map.h"
 
 static ssize_t say(struct snoo *ctx, const void *msg, size_t length)
 {
@@ -58,6 +59,44 @@ void session_ack(struct snoo *ctx, uint32_t gone)
 	session_flush(ctx);
 }
 
+static bool say_ring(struct snoo *ctx, uint32_t rank)
+{
+	struct snoo_wire_ring_for m = {
+		.head = { SNOO_WIRE_RING, sizeof(m) },
+		.rank = rank,
+	};
+
+	return say(ctx, &m, sizeof(m)) == (ssize_t)sizeof(m);
+}
+
+void session_ring(struct snoo *ctx, struct peer *p)
+{
+	struct session *s = &ctx->session;
+
+	/* An older daemon would not understand, and has no other kernels. */
+	if (s->lost || s->minor < 2)
+		return;
+	shm_count(ctx->me, SHM_COUNT_rings_asked, 1);
+	if (!s->ring_dirty && say_ring(ctx, p->rank))
+		return;
+	p->ring_due = true;
+	s->ring_dirty = true;
+}
+
+static void flush_rings(struct snoo *ctx)
+{
+	for (uint32_t i = 0; i < ctx->capacity; i++) {
+		struct peer *p = &ctx->peers[i];
+
+		if (!p->ring_due)
+			continue;
+		if (p->state == PEER_LIVE && !say_ring(ctx, i))
+			return;
+		p->ring_due = false;
+	}
+	ctx->session.ring_dirty = false;
+}
+
 static bool say_state(struct snoo *ctx)
 {
 	struct snoo_wire_state state = {
@@ -90,6 +129,8 @@ void session_flush(struct snoo *ctx)
 			return;
 		s->epoch = 0;
 	}
+	if (s->ring_dirty)
+		flush_rings(ctx);
 	if (s->ack) {
 		struct snoo_wire_ack ack = {
 			.head = { SNOO_WIRE_ACK, sizeof(ack) },
@@ -116,25 +157,78 @@ void session_state(struct snoo *ctx, uint32_t epoch)
 	session_flush(ctx);
 }
 
-int session_read(struct snoo *ctx, void *buf)
+void session_drop_fds(struct session_fds *fds)
+{
+	for (uint32_t i = 0; i < fds->n; i++) {
+		if (fds->fd[i] >= 0)
+			close(fds->fd[i]);
+	}
+	fds->n = 0;
+}
+
+static void collect(struct session_fds *fds, struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		const size_t most = sizeof(fds->fd) / sizeof(fds->fd[0]);
+		size_t n;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		/* The buffer that they were received in holds no more. */
+		if (n > most - fds->n)
+			n = most - fds->n;
+		memcpy(&fds->fd[fds->n], CMSG_DATA(c), n * sizeof(int));
+		fds->n += (uint32_t)n;
+	}
+	fds->cut = (msg->msg_flags & MSG_CTRUNC) != 0;
+}
+
+ssize_t session_hear(int fd, void *buf, size_t size, int flags,
+		     struct session_fds *fds)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(fds->fd))];
+	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	fds->n = 0;
+	fds->cut = false;
+	do {
+		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	collect(fds, &msg);
+	return n;
+}
+
+int session_read(struct snoo *ctx, void *buf, struct session_fds *fds)
 {
 	struct session *s = &ctx->session;
 	const struct snoo_wire_head *head = buf;
 	ssize_t n;
 
+	fds->n = 0;
 	if (s->fd < 0 || s->lost)
 		return -ENOTCONN;
 	/* A reset is told once, before what is still to be read. */
-	for (int reset = 0; reset < 2; reset++) {
-		do {
-			n = recv(s->fd, buf, SNOO_WIRE_MAX, MSG_DONTWAIT);
-		} while (n < 0 && errno == EINTR);
-		if (n >= 0 || errno != ECONNRESET)
-			break;
-	}
-	if (n < 0 && errno == EAGAIN)
+	n = session_hear(s->fd, buf, SNOO_WIRE_MAX, MSG_DONTWAIT, fds);
+	if (n == -ECONNRESET)
+		n = session_hear(s->fd, buf, SNOO_WIRE_MAX, MSG_DONTWAIT, fds);
+	if (n == -EAGAIN)
 		return -EAGAIN;
 	if (n < (ssize_t)sizeof(*head) || head->length != (size_t)n) {
+		session_drop_fds(fds);
 		session_lost(ctx, -ENOTCONN);
 		return -ENOTCONN;
 	}
@@ -156,8 +250,5 @@ void session_close(struct snoo *ctx, bool leave)
 		close(s->fd);
 		s->fd = -1;
 	}
-	if (ctx->region.base) {
-		munmap(ctx->region.base, (size_t)ctx->region.size);
-		ctx->region.base = NULL;
-	}
+	map_close(ctx);
 }

@@ -3,6 +3,8 @@
 #ifndef CLIENT_SESSION_H
 #define CLIENT_SESSION_H
 
+#include <sys/types.h>
+
 #include "client/engine.h"
 
 /** struct session_text - Where the story of a failure goes */
@@ -48,6 +50,9 @@ void session_close(struct snoo *ctx, bool leave);
 void session_need(struct snoo *ctx, uint32_t rings, uint32_t large_rings,
 		  uint32_t small_blocks, uint32_t large_blocks);
 
+/** session_ring() - RING: @p sleeps and we have no bell for it; never blocks */
+void session_ring(struct snoo *ctx, struct peer *p);
+
 /** session_flush() - Say what has not been said yet; never blocks */
 void session_flush(struct snoo *ctx);
 
@@ -57,13 +62,33 @@ void session_ack(struct snoo *ctx, uint32_t gone);
 /** session_state() - Answer RESUMED */
 void session_state(struct snoo *ctx, uint32_t epoch);
 
+/** struct session_fds - What came with a message */
+struct session_fds {
+	uint32_t n;
+	bool cut;			/* more came than we had room for */
+	int fd[SNOO_WIRE_FDS + 2];	/* -1: taken out */
+};
+
+/** session_drop_fds() - Close those that nobody took */
+void session_drop_fds(struct session_fds *fds);
+
+/**
+ * session_hear() - One message with its fds, all CLOEXEC
+ * @flags:	Of recvmsg(2)
+ *
+ * Return: its length, 0: end of file, or -errno; without a message no fds
+ */
+ssize_t session_hear(int fd, void *buf, size_t size, int flags,
+		     struct session_fds *fds);
+
 /**
  * session_read() - One message, if there is one
  * @buf:	SNOO_WIRE_MAX bytes, aligned for any message
+ * @fds:	To be dropped afterwards
  *
  * Return: its length; -EAGAIN: none; else the session is lost
  */
-int session_read(struct snoo *ctx, void *buf);
+int session_read(struct snoo *ctx, void *buf, struct session_fds *fds);
 
 /** session_lost() - The daemon has ended the session */
 void session_lost(struct snoo *ctx, int error);

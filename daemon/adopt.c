@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "daemon/attach.h"
+#include "daemon/control.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
 #include "daemon/seat.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "hal/hal.h"
@@ -128,6 +130,13 @@ static void take_fds(struct rank *r)
 	int fd;
 
 	r->pidfd = keeper_take(k, state_keep_rank(name, r, "pidfd"));
+	if (r->led.vm) {
+		struct vm *vm = state_rank_vm(r);
+
+		if (state_rank_alive(r) && vm && vm->control)
+			session_adopt_vm(r, vm);
+		return;
+	}
 	fd = keeper_take(k, state_keep_rank(name, r, "socket"));
 	if (fd < 0)
 		return;
@@ -153,11 +162,11 @@ static void write_again(struct rank *r)
 
 /* ---- 5, 6 ---- */
 
-static void tell(struct rank *r)
+void adopt_tell(struct rank *r)
 {
 	struct session *s = r->session;
 
-	if (!(r->led.flags & ATTACH_CONFIRMED)) {
+	if (!(r->led.flags & STATE_RANK_CONFIRMED)) {
 		post_welcome(r);
 		/* It is in the socket, which outlives us. */
 		attach_confirmed(r);
@@ -166,6 +175,7 @@ static void tell(struct rank *r)
 	post_resumed(r);
 	if (r->rings[SMALL] == 0)
 		supply_start(r);
+	span_adopted(r);
 	if (r->job->led.state == LEDGER_JOB_RUNNING)
 		post_start(r);
 	SNOO_TESTPOINT("daemon_adopt_told");
@@ -173,7 +183,10 @@ static void tell(struct rank *r)
 
 static void reap_on(struct rank *r)
 {
-	if (!state_rank_alive(r)) {
+	if (state_rank_vm(r) && !state_rank_vm(r)->control) {
+		/* The last daemon had not come to it. */
+		reap_vm_gone(r, -1);
+	} else if (!state_rank_alive(r)) {
 		if (session_watch(r))
 			reap_exited(r);
 		reap_again(r);
@@ -192,8 +205,11 @@ static void each_rank(struct domain *d, void (*fn)(struct rank *r))
 
 static void tell_alive(struct rank *r)
 {
-	if (state_rank_alive(r) && r->session)
-		tell(r);
+	struct session *s = r->session;
+
+	/* Whose guest daemon is just coming is told when it is READY. */
+	if (state_rank_alive(r) && s && (!s->vm || control_live(s->vm)))
+		adopt_tell(r);
 }
 
 int adopt_ranks(struct domain *d)
@@ -213,6 +229,9 @@ int adopt_ranks(struct domain *d)
 		if (d->job[i])
 			touch_job_counts(d->job[i]);
 	each_rank(d, write_again);
+	for (uint32_t i = 0; i < d->nranks; i++)
+		if (d->job[i])
+			span_adopt(d->job[i]);
 	SNOO_TESTPOINT("daemon_adopt_written");
 	each_rank(d, tell_alive);
 	each_rank(d, reap_on);

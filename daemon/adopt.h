@@ -28,6 +28,10 @@
  */
 int adopt_ranks(struct domain *d);
 
+/* Step 5 for one rank that has a session: in a VM, also when its guest daemon
+ * has come back. */
+void adopt_tell(struct rank *r);
+
 /**
  * adopt_refuse() - The domain can't be taken over: tell its ranks
  * @name:	The domain's

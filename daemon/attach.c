@@ -14,8 +14,10 @@
 #include "daemon/post.h"
 #include "daemon/seat.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
+#include "daemon/vm.h"
 #include "shm/job.h"
 #include "shm/testpoint.h"
 
@@ -104,6 +106,9 @@ static int keep_fds(struct rank *r, const struct session *s)
 	char name[STATE_KEEP_MAX];
 	int ret;
 
+	/* The guest's keeper has them. */
+	if (s->vm)
+		return 0;
 	/* Not watched: what it said before it closed is still to be read. */
 	ret = keeper_store(k, state_keep_rank(name, r, "socket"), s->fd, false);
 	if (ret == 0 && s->who.pidfd >= 0)
@@ -140,6 +145,19 @@ static void fill(struct rank *r, const struct session *s,
 	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
 		       SNOO_WIRE_MINOR;
 	r->led.attached_ns = wall_ns();
+	r->led.vm = s->vm_slot;
+	r->led.sid = s->sid;
+	r->led.vcpu = s->vcpu;
+}
+
+/* A rank in a VM sits where its vCPU sits, and takes no seat of its own. */
+static int take_seat(const struct session *s, struct place_seat *seat,
+		     char why[SNOO_WIRE_TEXT])
+{
+	if (!s->vm_slot)
+		return seat_take(s->dom->sh, &s->hello, seat, why);
+	*seat = vm_cpu_seat(s->vm, s->vcpu);
+	return 0;
 }
 
 static void count_in(struct rank *r)
@@ -169,7 +187,10 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	ret = job_admit(d, &s->hello, &seat, why);
 	if (ret)
 		return ret;
-	ret = seat_take(d->sh, &s->hello, &place, why);
+	ret = span_admit(d, seat.job, s->vm_slot, s->hello.minor, why);
+	if (ret)
+		return ret;
+	ret = take_seat(s, &place, why);
 	if (ret)
 		return ret;
 	j = seat.job ? seat.job : begin_job(s, &seat, why);
@@ -184,7 +205,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 		goto err_job;
 	}
 	r->seat = place;
-	r->seated = true;
+	r->seated = !s->vm_slot;
 	fill(r, s, &seat);
 	ret = touch_rank_begin(r);
 	if (ret) {
@@ -211,12 +232,13 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	touch_member(r);
 	touch_job_counts(j);
 	share_add_rank(r);
-	seat_tell(d->sh, &r->seat);
+	seat_tell_rank(r);
 	post_welcome(r);
 	SNOO_TESTPOINT("daemon_attach_welcomed");
 	log_info("rank attached domain=%s job=%s number=%u rank=%u slot=%u "
-		 "pid=%d uid=%u cpu=%d", d->name, j->led.name, j->led.number,
-		 r->led.rank, r->slot, r->led.pid, r->led.uid, r->led.core);
+		 "vm=%u pid=%d uid=%u cpu=%d", d->name, j->led.name,
+		 j->led.number, r->led.rank, r->slot, r->led.vm, r->led.pid,
+		 r->led.uid, r->led.core);
 	attach_supply(r);
 	return 0;
 
@@ -226,7 +248,8 @@ err_job:
 	if (!seat.job)
 		drop_job(j);
 err_seat:
-	place_give(d->sh->place, &place);
+	if (!s->vm_slot)
+		place_give(d->sh->place, &place);
 	return ret;
 }
 
@@ -235,6 +258,7 @@ void attach_supply(struct rank *r)
 	struct job *j = r->job;
 
 	supply_start(r);
+	span_joined(r);
 	if (j->led.open) {
 		post_start(r);
 		return;
@@ -252,7 +276,7 @@ void attach_supply(struct rank *r)
 
 void attach_confirmed(struct rank *r)
 {
-	r->led.flags |= ATTACH_CONFIRMED;
+	r->led.flags |= STATE_RANK_CONFIRMED;
 	state_put_rank(r);
 }
 
@@ -262,7 +286,7 @@ void attach_pinned(struct rank *r, const struct snoo_wire_pinned *m)
 		log_warn("rank could not be pinned domain=%s job=%s rank=%u "
 			 "cpu=%d error=\"%s\"", r->dom->name, r->job->led.name,
 			 r->led.rank, r->led.core, strerror(m->error));
-	if (m->core != r->led.core) {
+	if (m->core != (state_rank_vm(r) ? r->led.vcpu : r->led.core)) {
 		seat_move(r, m->core);
 		state_put_rank(r);
 	}

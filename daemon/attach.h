@@ -9,7 +9,7 @@
  *	keeper			socket and pidfd, and a barrier
  *	ledger			the rank is a member     <-- from here on
  *	pool			member entry, counts
- *	socket			WELCOME, rings, blocks, START
+ *	socket			WELCOME, rings, blocks, bells, START
  *
  * A daemon that dies before the ledger has the rank leaves nothing: the
  * client sees end of file and asks again.  After it, the next daemon says
@@ -19,9 +19,6 @@
 #define DAEMON_ATTACH_H
 
 #include "daemon/state.h"
-
-/* struct ledger_rank.flags */
-#define ATTACH_CONFIRMED	0x1u	/* its WELCOME has arrived */
 
 /**
  * attach_hello() - Carry out s->hello, which job_check() has passed

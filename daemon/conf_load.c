@@ -16,8 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/conf_run.h"
 #include "daemon/conf_set.h"
 #include "daemon/conf_value.h"
+#include "daemon/ivshmem.h"
 #include "daemon/json.h"
 
 #define FILE_MAX_BYTES	(1u << 20)
@@ -389,6 +391,19 @@ static int check_numbers(const struct conf_domain *d,
 	return bad;
 }
 
+/* A QEMU must be told of all slots in one go. */
+static int check_slots(const struct conf_domain *d, const struct conf_at *at,
+		       struct conf_report *r)
+{
+	char why[IVSHMEM_TEXT];
+
+	if (d->ivshmem.slots == 1 ||
+	    ivshmem_buffer_check(d->ivshmem.slots, d->ivshmem.vectors,
+				 why) == 0)
+		return 0;
+	return wrong_key(r, at, "ivshmem", "slots", why);
+}
+
 /**
  * struct socket_use - One path that somebody will bind
  */
@@ -466,14 +481,18 @@ static int check(const struct conf *c, struct conf_report *r)
 {
 	const struct conf_at domains = { .key = "domains" };
 	int ret = check_sockets(c, r);
+	int wrong = ret == -ENOMEM ? ret : conf_run_check(c, r);
 
+	if (wrong)
+		ret = wrong;
 	for (unsigned int i = 0; i < c->ndomains && ret != -ENOMEM; i++) {
 		const struct conf_domain *d = &c->domains[i];
 		const struct conf_at at = { .up = &domains, .key = d->name };
-		int bad = check_numbers(d, &at, r);
+		int numbers = check_numbers(d, &at, r);
+		int slots = check_slots(d, &at, r);
 
-		if (bad)
-			ret = bad;
+		if (numbers || slots)
+			ret = numbers ? numbers : slots;
 	}
 	return ret;
 }

@@ -12,16 +12,18 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/adopt.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+#include "daemon/run.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
+#include "daemon/vm.h"
 #include "hal/hal.h"
 #include "shm/testpoint.h"
 
@@ -125,37 +127,40 @@ static int take(struct domain *d, const char *what)
 	return keeper_take(d->sh->keeper, state_keep_name(name, d, what));
 }
 
-/* Is it the socket at that path still? */
-static bool listens_at(int fd, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
-	socklen_t len = sizeof(addr);
-	struct stat st;
-
-	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	       addr.sun_family == AF_UNIX &&
-	       strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0 &&
-	       stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
 static int open_listener(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int fd = take(d, "listener"), ret;
+	char name[STATE_KEEP_MAX];
 
-	if (fd >= 0 && listens_at(fd, d->conf->socket.path))
-		return listen_adopt(&d->listener, fd, &d->conf->socket, why);
-	if (fd >= 0) {
-		close(fd);
-		forget(d, "listener");
-	}
-	ret = listen_open(&d->listener, SOCK_SEQPACKET, &d->conf->socket, why);
+	return listen_kept(&d->listener, SOCK_SEQPACKET, &d->conf->socket,
+			   d->sh->keeper,
+			   state_keep_name(name, d, "listener"), why);
+}
+
+/* A path for QEMU's nvdimm.  Without one VMs still have the PCI device. */
+static void open_path(struct domain *d)
+{
+	struct holder_params p = {
+		.domain = d->name,
+		.runtime_dir = d->sh->conf->runtime_dir,
+		.pool_fd = d->pool.fd,
+		.uid = d->conf->pool.holder_user.uid,
+		.gid = d->conf->pool.holder_user.gid,
+		.loop = d->sh->loop,
+	};
+	int ret;
+
+	if (d->conf->ivshmem.slots == 1)
+		return;
+	ret = *d->pool.path ? holder_link(&d->holder, p.domain, p.runtime_dir,
+					  d->pool.path)
+			    : holder_open(&d->holder, &p);
 	if (ret)
-		return ret;
-	ret = store(d, "listener", d->listener.fd);
-	if (ret)
-		snprintf(why, DOMAIN_TEXT, "the keeper does not take the "
-			 "client socket: %s", strerror(-ret));
-	return ret;
+		log_warn("domain %s: %s", d->name, d->holder.warning);
+	else
+		log_info("the pool has a path domain=%s path=%s target=%s "
+			 "sealed=%s",
+			 d->name, d->holder.path, d->holder.target,
+			 d->pool.sealed ? "yes" : "no");
 }
 
 /* ---- a fresh domain ---- */
@@ -168,11 +173,16 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.nranks = d->conf->ranks_max,
 		.huge = (enum conf_huge)d->conf->pool.huge_pages,
 		.topo = d->sh->topo,
+		.vms = d->conf->ivshmem.slots > 1,
+		.path = d->conf->pool.path,
+		.mode = d->conf->pool.mode,
+		.gid = d->conf->pool.gid,
 	};
 	struct ledger_params lp = {
 		.name = d->name,
 		.pool_size = d->conf->pool.size_bytes,
 		.nranks = d->conf->ranks_max,
+		.nvms = vm_slots(d->conf) - 1,
 	};
 	struct ledger_domain led;
 	int ret;
@@ -187,6 +197,9 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	ledger_get_domain(d->ledger, &led);
 	led.huge = d->pool.huge;
+	d->slots = lp.nvms + 1;
+	d->vectors = led.vectors = lp.nvms ? d->conf->ivshmem.vectors : 0;
+	led.unsealed = !d->pool.sealed;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
@@ -195,6 +208,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		ret = open_hal(d, why);
 	if (ret == 0)
 		ret = open_listener(d, why);
+	if (ret == 0)
+		ret = vm_open(d, why);
 	if (ret)
 		return ret;
 	SNOO_TESTPOINT("daemon_domain_made");
@@ -244,15 +259,21 @@ static int adopt(struct domain *d, int ledger, int pool,
 	}
 	pp.size = head->pool_size;
 	pp.nranks = head->nranks;
-	ret = pool_adopt(&d->pool, &pp, pool, why);
+	pp.vms = d->conf->ivshmem.slots > 1;
+	ret = pool_adopt(&d->pool, &pp, pool, !led.unsealed, why);
 	if (ret)
 		return ret;
 	d->pool.huge = led.huge;
+	/* As QEMUs and guests know them, whatever the file says now. */
+	d->slots = head->nvms + 1;
+	d->vectors = led.vectors;
 	ret = open_tables(d, head->nranks);
 	if (ret == 0)
 		ret = open_arena(d, why);
 	if (ret == 0)
 		ret = open_hal(d, why);
+	if (ret == 0)
+		ret = vm_open(d, why);
 	if (ret)
 		return ret;
 	led.adoptions++;
@@ -266,8 +287,10 @@ static int adopt(struct domain *d, int ledger, int pool,
 /* Ranks may be told from here on. */
 static int adopt_rest(struct domain *d, char why[DOMAIN_TEXT])
 {
-	int ret = adopt_ranks(d);
+	int ret;
 
+	vm_adopt(d);
+	ret = adopt_ranks(d);
 	if (ret) {
 		snprintf(why, DOMAIN_TEXT, "ledger: %s", ret == -EBADMSG ?
 			 "its records contradict each other" : strerror(-ret));
@@ -341,6 +364,8 @@ static int open_domain(struct domain *d, char why[DOMAIN_TEXT])
 		return open_listener(d, why);
 	}
 	session_end_all(d, ENODEV, why);
+	vm_close(d, LISTEN_UNLINK);
+	pool_remove(&d->pool);
 	close_parts(d);
 	if (ret != -ENOENT) {
 		log_always(LOG_LEVEL_ERROR, "domain lost domain=%s "
@@ -370,12 +395,17 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->sh = sh;
 	d->conf = conf;
 	d->lock_fd = lock_fd;
-	d->pool.fd = -1;
+	d->pool.fd = d->pool.lock_fd = -1;
+	holder_init(&d->holder);
 	d->listener.fd = d->listener.spare = -1;
+	for (int i = 0; i < VM_LINES; i++)
+		d->vm_listener[i].fd = d->vm_listener[i].spare = -1;
+	d->slots = 1;
 	snprintf(d->name, sizeof(d->name), "%s", conf->name);
 	d->lost_work.fn = lose;
 	d->lost_work.arg = d;
 	reap_open(d);
+	span_open(d);
 	d->next = sh->domains;
 	sh->domains = d;
 	ret = guard_open();
@@ -389,6 +419,7 @@ int domain_open(struct domain **out, struct shared *sh,
 		domain_close(d, DOMAIN_STOP);
 		return ret;
 	}
+	open_path(d);
 	*out = d;
 	return 0;
 }
@@ -400,7 +431,10 @@ static int on_client(void *arg, int fd)
 
 int domain_start(struct domain *d)
 {
-	return listen_start(&d->listener, d->sh->loop, on_client, d);
+	int ret = listen_start(&d->listener, d->sh->loop, on_client, d);
+
+	run_start(d);
+	return ret ? ret : vm_start(d);
 }
 
 /* ---- the end ---- */
@@ -427,14 +461,17 @@ static void forget_ranks(struct domain *d)
 
 		if (!r)
 			continue;
-		keeper_forget(d->sh->keeper,
-			      state_keep_rank(name, r, "socket"));
-		keeper_forget(d->sh->keeper,
-			      state_keep_rank(name, r, "pidfd"));
+		if (!r->led.vm)
+			keeper_forget(d->sh->keeper,
+				      state_keep_rank(name, r, "socket"));
+		if (!r->led.vm || r->pidfd >= 0)
+			keeper_forget(d->sh->keeper,
+				      state_keep_rank(name, r, "pidfd"));
 	}
 	forget(d, "listener");
 	forget(d, "ledger");
 	forget(d, "pool");
+	pool_remove(&d->pool);
 }
 
 static void tell_stop(struct domain *d)
@@ -473,8 +510,13 @@ void domain_close(struct domain *d, enum domain_end end)
 	} else {
 		session_let_go(d);
 	}
+	run_close(d, file == LISTEN_UNLINK ? "the daemon stops" :
+		  "the daemon was restarted");
+	vm_close(d, file);
+	holder_close(&d->holder);
 	share_close(d);
 	reap_close(d);
+	span_close(d);
 	loop_undefer(&d->lost_work);
 	close_parts(d);
 	unlink_from(d->sh, d);
@@ -487,5 +529,6 @@ void domain_close(struct domain *d, enum domain_end end)
 void domain_reload(struct domain *d)
 {
 	share_conf(d);
+	vm_cpu_reload(d);
 	supply_retry(d);
 }

@@ -54,32 +54,44 @@ static void *rank_cell(const struct ledger *l, uint32_t i)
 	       i * ledger_cell_bytes(sizeof(struct ledger_rank));
 }
 
+static void *vm_cell(const struct ledger *l, uint32_t i)
+{
+	assert(i < l->head->nvms);
+	return l->base + l->head->vms_off +
+	       i * ledger_cell_bytes(sizeof(struct ledger_vm));
+}
+
 static uint64_t page_up(uint64_t v)
 {
 	return (v + 4095) & ~UINT64_C(4095);
 }
 
-/* Fill the geometry from size and nranks; as shm_region_plan(). */
-static int plan(struct ledger_head *h, uint64_t pool_size, uint32_t nranks)
+static uint64_t cells(uint32_t n, size_t payload)
+{
+	return page_up(n * (uint64_t)ledger_cell_bytes(payload));
+}
+
+/* Fill the geometry from sizes and counts; as shm_region_plan(). */
+static int plan(struct ledger_head *h, uint64_t pool_size, uint32_t nranks,
+		uint32_t nvms)
 {
 	struct shm_region r;
 	int ret = shm_region_plan(&r, pool_size, nranks);
 
 	if (ret)
 		return ret;
+	if (nvms > LEDGER_VMS_MAX)
+		return -EINVAL;
 	h->magic = LEDGER_MAGIC;
 	h->version = LEDGER_VERSION;
 	h->nranks = nranks;
 	h->pool_size = pool_size;
+	h->nvms = nvms;
 	h->arena_units = r.arena_units;
-	h->jobs_off = DOMAIN_OFF +
-		      page_up(ledger_cell_bytes(sizeof(struct ledger_domain)));
-	h->ranks_off = h->jobs_off +
-		       page_up(nranks * (uint64_t)
-			       ledger_cell_bytes(sizeof(struct ledger_job)));
-	h->map_off = h->ranks_off +
-		     page_up(nranks * (uint64_t)
-			     ledger_cell_bytes(sizeof(struct ledger_rank)));
+	h->jobs_off = DOMAIN_OFF + cells(1, sizeof(struct ledger_domain));
+	h->ranks_off = h->jobs_off + cells(nranks, sizeof(struct ledger_job));
+	h->vms_off = h->ranks_off + cells(nranks, sizeof(struct ledger_rank));
+	h->map_off = h->vms_off + cells(nvms, sizeof(struct ledger_vm));
 	h->bytes = page_up(h->map_off +
 			   (uint64_t)r.arena_units * sizeof(uint64_t));
 	return 0;
@@ -116,6 +128,7 @@ static int map_file(struct ledger *l, uint64_t bytes)
 static void write_all(struct ledger *l, const struct ledger_head *h)
 {
 	static const struct ledger_job no_job;
+	static const struct ledger_vm no_vm;
 	struct ledger_rank no_rank = { .job = LEDGER_NONE };
 	struct ledger_domain domain = { .state = LEDGER_DOMAIN_NEW };
 
@@ -125,6 +138,8 @@ static void write_all(struct ledger *l, const struct ledger_head *h)
 		ledger_cell_init(job_cell(l, i), &no_job, sizeof(no_job));
 		ledger_cell_init(rank_cell(l, i), &no_rank, sizeof(no_rank));
 	}
+	for (uint32_t i = 0; i < h->nvms; i++)
+		ledger_cell_init(vm_cell(l, i), &no_vm, sizeof(no_vm));
 }
 
 int ledger_create(struct ledger **out, const struct ledger_params *params)
@@ -137,7 +152,7 @@ int ledger_create(struct ledger **out, const struct ledger_params *params)
 	*out = NULL;
 	if (strlen(params->name) >= sizeof(head.name))
 		return -EINVAL;
-	ret = plan(&head, params->pool_size, params->nranks);
+	ret = plan(&head, params->pool_size, params->nranks, params->nvms);
 	if (ret)
 		return ret;
 	memcpy(head.name, params->name, strlen(params->name) + 1);
@@ -209,10 +224,11 @@ static int check_head(const struct ledger_head *h, uint64_t bytes, char *why)
 	}
 	if (h->sum != head_sum(h))
 		return damaged(why, "the head does not match its sum");
-	if (plan(&expect, h->pool_size, h->nranks) ||
+	if (plan(&expect, h->pool_size, h->nranks, h->nvms) ||
 	    expect.arena_units != h->arena_units ||
 	    expect.jobs_off != h->jobs_off ||
 	    expect.ranks_off != h->ranks_off ||
+	    expect.vms_off != h->vms_off ||
 	    expect.map_off != h->map_off || expect.bytes != h->bytes)
 		return damaged(why, "impossible layout for %u ranks and a "
 			       "pool of %llu bytes", h->nranks,
@@ -262,6 +278,28 @@ static int check_rank(const struct ledger *l, uint32_t i, char *why)
 	if (r.job >= l->head->nranks || r.rank >= SNOO_ABI_JOB_RANKS)
 		return damaged(why, "slot %u is rank %u of job %u", i, r.rank,
 			       r.job);
+	if (r.vm > l->head->nvms)
+		return damaged(why, "slot %u is in VM slot %u", i, r.vm);
+	return 0;
+}
+
+static bool ends(const char text[LEDGER_NAME])
+{
+	return memchr(text, 0, LEDGER_NAME) != NULL;
+}
+
+static int check_vm(const struct ledger *l, uint32_t i, char *why)
+{
+	struct ledger_vm v;
+
+	if (ledger_cell_check(vm_cell(l, i), sizeof(v)))
+		return damaged(why, "cell of VM slot %u", i + 1);
+	ledger_get_vm(l, i, &v);
+	if (v.state > LEDGER_VM_CUT)
+		return damaged(why, "VM slot %u is in state %u", i + 1,
+			       v.state);
+	if (!ends(v.name) || !ends(v.host) || !ends(v.kernel))
+		return damaged(why, "a name of VM slot %u has no end", i + 1);
 	return 0;
 }
 
@@ -279,6 +317,11 @@ static int check_all(const struct ledger *l, char *why)
 		ret = check_job(l, i, why);
 		if (!ret)
 			ret = check_rank(l, i, why);
+		if (ret)
+			return ret;
+	}
+	for (uint32_t i = 0; i < l->head->nvms; i++) {
+		ret = check_vm(l, i, why);
 		if (ret)
 			return ret;
 	}
@@ -388,6 +431,16 @@ void ledger_put_rank(struct ledger *l, uint32_t i,
 		     const struct ledger_rank *in)
 {
 	ledger_cell_put(rank_cell(l, i), in, sizeof(*in));
+}
+
+void ledger_get_vm(const struct ledger *l, uint32_t i, struct ledger_vm *out)
+{
+	ledger_cell_get(vm_cell(l, i), out, sizeof(*out));
+}
+
+void ledger_put_vm(struct ledger *l, uint32_t i, const struct ledger_vm *in)
+{
+	ledger_cell_put(vm_cell(l, i), in, sizeof(*in));
 }
 
 uint32_t ledger_next_job(struct ledger *l)

@@ -17,6 +17,8 @@
  *            | job cells            |
  *            +----------------------+ ranks_off, nranks cells
  *            | rank cells           |
+ *            +----------------------+ vms_off, nvms cells
+ *            | VM cells             | one for each slot but the host's
  *            +----------------------+ map_off, arena_units words
  *            | arena map            | one 64-bit word for each unit
  *            +----------------------+ bytes
@@ -61,7 +63,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC		UINT64_C(0x3147444c4f4f4e53)	/* "SNOOLDG1" */
-#define LEDGER_VERSION		1u
+#define LEDGER_VERSION		2u	/* 2: VM cells */
 #define LEDGER_NAME		64u	/* bytes, NUL included */
 #define LEDGER_TEXT		256u	/* bytes of a reason */
 #define LEDGER_NONE		UINT32_MAX
@@ -73,9 +75,10 @@ struct ledger_head {
 	uint32_t nranks;		/* rank slots, and job cells */
 	uint64_t pool_size;		/* bytes */
 	uint32_t arena_units;
-	uint32_t reserved;
+	uint32_t nvms;			/* VM slots without the host's */
 	uint64_t jobs_off;
 	uint64_t ranks_off;
+	uint64_t vms_off;
 	uint64_t map_off;
 	uint64_t bytes;			/* of the file */
 	char name[LEDGER_NAME];		/* the domain's */
@@ -83,7 +86,7 @@ struct ledger_head {
 	uint64_t sum;			/* over everything above */
 };
 
-_Static_assert(sizeof(struct ledger_head) == 144, "ledger: head changed");
+_Static_assert(sizeof(struct ledger_head) == 152, "ledger: head changed");
 
 enum ledger_domain_state {
 	LEDGER_DOMAIN_NEW	= 0,	/* being made: not to be adopted */
@@ -98,9 +101,11 @@ struct ledger_domain {
 	uint32_t next_job;		/* ledger_next_job() */
 	uint32_t adoptions;		/* daemons that took over */
 	uint32_t huge;			/* 1: the pool has 2 MiB pages */
-	uint32_t reserved;
+	uint32_t vectors;		/* of each VM slot; 0: no VMs */
 	uint64_t kept_next;		/* ledger_next_kept() */
-	uint64_t spare[4];		/* zero; for the daemon's use */
+	uint32_t unsealed;		/* 1: the pool is a file (pool_file.h) */
+	uint32_t unused;
+	uint64_t spare[3];		/* zero; for the daemon's use */
 	char lost[LEDGER_NAME];
 };
 
@@ -168,13 +173,51 @@ struct ledger_rank {
 
 _Static_assert(sizeof(struct ledger_rank) == 104, "ledger: rank changed");
 
+enum ledger_vm_state {
+	LEDGER_VM_FREE		= 0,
+	LEDGER_VM_HALF		= 1,	/* one of its two connections */
+	LEDGER_VM_ATTACHED	= 2,	/* both; no guest daemon yet */
+	LEDGER_VM_LIVE		= 3,	/* the guest daemon was welcomed */
+	LEDGER_VM_CUT		= 4,	/* it broke the protocol */
+};
+
+/** struct ledger_vm - One VM slot; its cell's number is the slot, less 1 */
+struct ledger_vm {
+	uint32_t state;			/* enum ledger_vm_state */
+	uint32_t instance;		/* of the slot; outlives FREE */
+	int32_t pid;			/* of who connected */
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t flags;			/* the daemon's use */
+	uint64_t start_time;		/* of pid: field 22 of its stat */
+	uint64_t serial;		/* order of attachment in the domain */
+	uint64_t attached_ns;		/* CLOCK_REALTIME */
+	uint8_t boot_id[16];		/* zero: no HELLO yet */
+	int64_t clock_ns;		/* our CLOCK_MONOTONIC less the guest's */
+	uint32_t minor;			/* of the control channel, in force */
+	uint32_t bells;			/* enum snoo_ctl_bells_kind */
+	uint32_t memory;		/* enum snoo_ctl_map_kind */
+	uint32_t vcpus;
+	uint32_t runs;			/* 1: it starts programs */
+	uint32_t sessions;		/* of the guest daemon, so far */
+	char name[LEDGER_NAME];
+	char host[LEDGER_NAME];		/* the guest's own name: a claim */
+	char kernel[LEDGER_NAME];
+	uint64_t spare[4];		/* zero; for the daemon's use */
+};
+
+_Static_assert(sizeof(struct ledger_vm) == 320, "ledger: VM changed");
+
 struct ledger;
 
 struct ledger_params {
 	const char *name;		/* the domain's */
 	uint64_t pool_size;
 	uint32_t nranks;
+	uint32_t nvms;			/* 0 .. LEDGER_VMS_MAX */
 };
+
+#define LEDGER_VMS_MAX	63u
 
 /**
  * ledger_create() - Begin the books of a new domain
@@ -183,7 +226,8 @@ struct ledger_params {
  * ranks by shm_region_plan().
  *
  * Return: 0 on success, negative error code otherwise
- *	-EINVAL, -ENOSPC  as shm_region_plan(), or the name is too long
+ *	-EINVAL, -ENOSPC  as shm_region_plan(), or the name is too long, or
+ *			  there are too many VMs
  *	-ENOMEM, or -errno of memfd_create(2) and others
  */
 int ledger_create(struct ledger **out, const struct ledger_params *params);
@@ -210,7 +254,7 @@ int ledger_fd(const struct ledger *l);
 const struct ledger_head *ledger_head(const struct ledger *l);
 
 /*
- * Records, by copy.  @i is below nranks, else it asserts.  A put that changes
+ * Records, by copy.  @i is below nranks (of a VM: nvms), else it asserts.  A put that changes
  * nothing writes nothing.
  */
 void ledger_get_domain(const struct ledger *l, struct ledger_domain *out);
@@ -221,6 +265,8 @@ void ledger_get_rank(const struct ledger *l, uint32_t i,
 		     struct ledger_rank *out);
 void ledger_put_rank(struct ledger *l, uint32_t i,
 		     const struct ledger_rank *in);
+void ledger_get_vm(const struct ledger *l, uint32_t i, struct ledger_vm *out);
+void ledger_put_vm(struct ledger *l, uint32_t i, const struct ledger_vm *in);
 
 /* Counters: committed before they are returned, so that no number is used
  * twice.  None of them is ever 0. */

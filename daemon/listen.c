@@ -127,6 +127,40 @@ int listen_adopt(struct listener *l, int fd, const struct conf_socket *conf,
 	return 0;
 }
 
+/* Is it the socket at that path still? */
+static bool listens_at(int fd, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNSPEC };
+	socklen_t len = sizeof(addr);
+	struct stat st;
+
+	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
+	       addr.sun_family == AF_UNIX &&
+	       strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0 &&
+	       stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+int listen_kept(struct listener *l, int type, const struct conf_socket *conf,
+		struct keeper *k, const char *name, char why[LISTEN_TEXT])
+{
+	int fd = keeper_take(k, name), ret;
+
+	if (fd >= 0 && listens_at(fd, conf->path))
+		return listen_adopt(l, fd, conf, why);
+	if (fd >= 0) {
+		close(fd);
+		keeper_forget(k, name);
+	}
+	ret = listen_open(l, type, conf, why);
+	if (ret)
+		return ret;
+	ret = keeper_store(k, name, l->fd, false);
+	if (ret)
+		snprintf(why, LISTEN_TEXT, "the keeper does not take the "
+			 "socket %.150s: %s", conf->path, strerror(-ret));
+	return ret;
+}
+
 /* No fd is left: take one connection and hang up, or it would wait for ever
  * and the loop would not sleep. */
 static void hang_up(struct listener *l)

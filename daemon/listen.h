@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "daemon/conf.h"
+#include "daemon/keeper.h"
 #include "daemon/loop.h"
 
 #define LISTEN_TEXT	256
@@ -42,6 +43,16 @@ int listen_open(struct listener *l, int type, const struct conf_socket *conf,
 /* A socket that listens already: ours from now on. */
 int listen_adopt(struct listener *l, int fd, const struct conf_socket *conf,
 		 char why[LISTEN_TEXT]);
+
+/**
+ * listen_kept() - The socket that the keeper has under @name, or a new one
+ *
+ * A new one is stored with the keeper.  One at another path is given up.
+ *
+ * Return: as listen_open(), or -errno of keeper_store()
+ */
+int listen_kept(struct listener *l, int type, const struct conf_socket *conf,
+		struct keeper *k, const char *name, char why[LISTEN_TEXT]);
 
 /* Accept from now on. */
 int listen_start(struct listener *l, struct loop *loop,

@@ -9,8 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "daemon/bells.h"
+#include "daemon/control.h"
 #include "daemon/log.h"
 #include "daemon/touch.h"
 
@@ -24,29 +28,52 @@ void post_break(struct session *s, const char *why)
 	loop_defer(s->dom->sh->loop, &s->work);
 }
 
+/* Bells that may be on their way to one rank: a full list, and a second. */
+static uint32_t most_fds(const struct domain *d)
+{
+	return d->bells ? 2 * bells_slots(d->bells) * bells_vectors(d->bells) :
+			  1;
+}
+
+/*
+ * All fds on their way count against our own limit of open files.  Who does
+ * not read what was sent must not use that up for everybody: it gets no more.
+ */
+static bool reads_its_fds(struct session *s, unsigned int nfds)
+{
+	int left;
+
+	if (ioctl(s->fd, SIOCOUTQ, &left) == 0 && left == 0)
+		s->fds_out = 0;
+	if (s->fds_out > 0 && s->fds_out + nfds > most_fds(s->dom))
+		return false;
+	s->fds_out += nfds;
+	return true;
+}
+
 /* 0, -EAGAIN: no room now, or -errno: never */
-static int send_now(struct session *s, const void *msg, size_t bytes,
-		    bool with_pool)
+static int send_raw(struct session *s, const void *msg, size_t bytes,
+		    const int *fd, unsigned int nfds)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(SNOO_WIRE_FDS * sizeof(int))];
 	} control;
 	struct iovec iov = { (void *)msg, bytes };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
-	if (with_pool) {
+	if (nfds > 0) {
 		struct cmsghdr *c;
 
 		memset(&control, 0, sizeof(control));
 		m.msg_control = &control;
-		m.msg_controllen = sizeof(control);
+		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
 		c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &s->dom->pool.fd, sizeof(int));
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(c), fd, nfds * sizeof(int));
 	}
 	do
 		n = sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -54,6 +81,36 @@ static int send_now(struct session *s, const void *msg, size_t bytes,
 	if (n >= 0)
 		return 0;
 	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
+}
+
+/* It can't have its bells: it looks by itself, which costs it time only. */
+static int send_no_bells(struct session *s, const struct snoo_wire_bells *all)
+{
+	struct snoo_wire_bells m = {
+		.head = { SNOO_WIRE_BELLS, sizeof(m) },
+		.flags = all->flags | SNOO_WIRE_BELLS_POLL,
+	};
+
+	log_warn("a rank gets no bells and must poll domain=%s pid=%d "
+		 "reason=\"too many file descriptors are in flight\"",
+		 s->dom->name, (int)s->who.pid);
+	return send_raw(s, &m, sizeof(m), NULL, 0);
+}
+
+static int send_now(struct session *s, const void *msg, size_t bytes,
+		    const int *fd, unsigned int nfds)
+{
+	const struct snoo_wire_head *head = msg;
+	int ret;
+
+	if (head->type != SNOO_WIRE_BELLS || nfds == 0)
+		return send_raw(s, msg, bytes, fd, nfds);
+	if (!reads_its_fds(s, nfds))
+		return send_no_bells(s, msg);
+	ret = send_raw(s, msg, bytes, fd, nfds);
+	if (ret)
+		s->fds_out -= nfds;
+	return ret == -ETOOMANYREFS ? send_no_bells(s, msg) : ret;
 }
 
 static bool must_ring(const void *msg)
@@ -76,23 +133,27 @@ static void sent(struct session *s, const void *msg)
 }
 
 static void keep(struct session *s, const void *msg, size_t bytes,
-		 bool with_pool)
+		 const int *fd, unsigned int nfds)
 {
+	size_t behind = (bytes + sizeof(*fd) - 1) & ~(sizeof(*fd) - 1);
 	struct letter *l;
 
 	if (s->queued >= SESSION_QUEUE_MAX) {
 		post_break(s, "it does not read its socket");
 		return;
 	}
-	l = malloc(sizeof(*l) + bytes);
+	l = malloc(sizeof(*l) + behind + nfds * sizeof(*fd));
 	if (!l) {
 		post_break(s, "the daemon is out of memory");
 		return;
 	}
 	l->next = NULL;
 	l->bytes = bytes;
-	l->with_pool = with_pool;
+	l->nfds = nfds;
+	l->fd = (int *)(void *)(l->data + behind);
 	memcpy(l->data, msg, bytes);
+	if (nfds > 0)
+		memcpy(l->fd, fd, nfds * sizeof(*fd));
 	if (!s->queue)
 		s->queue_tail = &s->queue;
 	*s->queue_tail = l;
@@ -114,24 +175,34 @@ static void send_failed(struct session *s, int ret)
 		   "sending to it failed");
 }
 
-static void post(struct session *s, const void *msg, size_t bytes,
-		 bool with_pool)
+static void post_fds(struct session *s, const void *msg, size_t bytes,
+		     const int *fd, unsigned int nfds)
 {
 	int ret;
 
 	if (!s || s->state == SESSION_ENDED || s->broken)
 		return;
-	if (s->queue) {
-		keep(s, msg, bytes, with_pool);
+	if (s->vm) {
+		/* The guest daemon raises the news word, and adds fds. */
+		control_msg(s, msg, bytes);
 		return;
 	}
-	ret = send_now(s, msg, bytes, with_pool);
+	if (s->queue) {
+		keep(s, msg, bytes, fd, nfds);
+		return;
+	}
+	ret = send_now(s, msg, bytes, fd, nfds);
 	if (ret == -EAGAIN)
-		keep(s, msg, bytes, with_pool);
+		keep(s, msg, bytes, fd, nfds);
 	else if (ret)
 		send_failed(s, ret);
 	else
 		sent(s, msg);
+}
+
+static void post(struct session *s, const void *msg, size_t bytes)
+{
+	post_fds(s, msg, bytes, NULL, 0);
 }
 
 static void drop_first(struct session *s)
@@ -147,7 +218,7 @@ void post_flush(struct session *s)
 {
 	while (s->queue && !s->broken) {
 		struct letter *l = s->queue;
-		int ret = send_now(s, l->data, l->bytes, l->with_pool);
+		int ret = send_now(s, l->data, l->bytes, l->fd, l->nfds);
 
 		if (ret == -EAGAIN)
 			return;
@@ -179,7 +250,7 @@ void post_error(struct session *s, int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(m.text, sizeof(m.text), fmt, ap);
 	va_end(ap);
-	post(s, &m, sizeof(m), false);
+	post(s, &m, sizeof(m));
 }
 
 static uint32_t spin_ns(const struct domain *d)
@@ -216,7 +287,13 @@ void post_welcome(struct rank *r)
 		.cores = topo_cores(d->sh->topo),
 	};
 
-	post(r->session, &m, sizeof(m), true);
+	/* In its own terms: of its VM, whose map is the guest daemon's to say. */
+	if (r->session && r->session->vm) {
+		m.core = r->led.vcpu;
+		m.node = 0;
+		m.cores = r->session->vm->led.vcpus;
+	}
+	post_fds(r->session, &m, sizeof(m), &d->pool.fd, 1);
 }
 
 void post_start(struct rank *r)
@@ -226,7 +303,7 @@ void post_start(struct rank *r)
 		.size = r->job->led.size,
 	};
 
-	post(r->session, &m, sizeof(m), false);
+	post(r->session, &m, sizeof(m));
 }
 
 void post_rings(struct rank *r, const struct snoo_wire_ring *ring, uint32_t n)
@@ -244,7 +321,7 @@ void post_rings(struct rank *r, const struct snoo_wire_ring *ring, uint32_t n)
 	u.m.head.length = (uint32_t)bytes;
 	u.m.count = n;
 	memcpy(u.bytes + sizeof(u.m), ring, n * sizeof(*ring));
-	post(r->session, &u, bytes, false);
+	post(r->session, &u, bytes);
 }
 
 void post_grant(struct rank *r, const struct snoo_wire_block *block,
@@ -263,7 +340,7 @@ void post_grant(struct rank *r, const struct snoo_wire_block *block,
 	u.m.head.length = (uint32_t)bytes;
 	u.m.count = n;
 	memcpy(u.bytes + sizeof(u.m), block, n * sizeof(*block));
-	post(r->session, &u, bytes, false);
+	post(r->session, &u, bytes);
 }
 
 void post_gone(struct rank *r, const struct rank *gone)
@@ -276,7 +353,7 @@ void post_gone(struct rank *r, const struct rank *gone)
 		.slot = gone->slot,
 	};
 
-	post(r->session, &m, sizeof(m), false);
+	post(r->session, &m, sizeof(m));
 }
 
 void post_resumed(struct rank *r)
@@ -286,7 +363,13 @@ void post_resumed(struct rank *r)
 		.epoch = state_epoch(r->dom),
 	};
 
-	post(r->session, &m, sizeof(m), false);
+	post(r->session, &m, sizeof(m));
+}
+
+void post_bells(struct rank *r, const struct snoo_wire_bells *m,
+		const int *fd, unsigned int nfds)
+{
+	post_fds(r->session, m, m->head.length, fd, nfds);
 }
 
 void post_bye(struct session *s)
@@ -295,5 +378,5 @@ void post_bye(struct session *s)
 		.head = { SNOO_WIRE_BYE, sizeof(m) },
 	};
 
-	post(s, &m, sizeof(m), false);
+	post(s, &m, sizeof(m));
 }

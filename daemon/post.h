@@ -39,6 +39,9 @@ void post_grant(struct rank *r, const struct snoo_wire_block *block,
 /* Rings @r whatever it does. */
 void post_gone(struct rank *r, const struct rank *gone);
 void post_resumed(struct rank *r);
+/* @fd: of the domain's bells, which outlive every session. */
+void post_bells(struct rank *r, const struct snoo_wire_bells *m,
+		const int *fd, unsigned int nfds);
 void post_bye(struct session *s);
 
 #endif /* DAEMON_POST_H */

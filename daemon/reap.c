@@ -5,12 +5,15 @@
 #include "daemon/reap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/peer.h"
 #include "daemon/post.h"
 #include "daemon/seat.h"
+#include "daemon/session.h"
 #include "daemon/share.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
@@ -78,18 +81,30 @@ static void forget(const struct rank *r, const char *what)
 {
 	char name[STATE_KEEP_MAX];
 
+	/* Of a rank in a VM there is at most the pidfd of its QEMU. */
+	if (r->led.vm && (r->pidfd < 0 || strcmp(what, "pidfd") != 0))
+		return;
 	keeper_forget(r->dom->sh->keeper, state_keep_rank(name, r, what));
+}
+
+/* May its process still touch the pool, and will somebody say when not? */
+static bool ends_later(const struct rank *r)
+{
+	if (r->led.state == LEDGER_RANK_LEFT)
+		return false;
+	return r->pidfd >= 0 || (state_rank_vm(r) &&
+				 !(r->led.flags & STATE_RANK_EXITED));
 }
 
 static void drop_pidfd(struct rank *r)
 {
 	loop_unwatch(r->death);
 	r->death = NULL;
+	forget(r, "pidfd");
 	if (r->pidfd >= 0)
 		close(r->pidfd);
 	r->pidfd = -1;
 	r->exited = true;
-	forget(r, "pidfd");
 }
 
 static void show(struct rank *r)
@@ -105,10 +120,10 @@ void reap_rank(struct rank *r, uint32_t state)
 	if (!state_rank_alive(r))
 		return;
 	commit(r, state);
-	log_info("rank %s domain=%s job=%s number=%u rank=%u slot=%u pid=%d "
-		 "gone=%u", state_rank_name(r), r->dom->name, r->job->led.name,
-		 r->job->led.number, r->led.rank, r->slot, r->led.pid,
-		 r->led.gone);
+	log_info("rank %s domain=%s job=%s number=%u rank=%u slot=%u vm=%u "
+		 "pid=%d gone=%u", state_rank_name(r), r->dom->name,
+		 r->job->led.name, r->job->led.number, r->led.rank, r->slot,
+		 r->led.vm, r->led.pid, r->led.gone);
 	share_del_rank(r);
 	show(r);
 	tell_members(r);
@@ -119,15 +134,47 @@ void reap_rank(struct rank *r, uint32_t state)
 	}
 	seat_give(r);
 	forget(r, "socket");
-	if (state == LEDGER_RANK_LEFT || r->pidfd < 0)
+	if (!ends_later(r))
 		drop_pidfd(r);
 	look_soon(r->dom);
 }
 
 void reap_exited(struct rank *r)
 {
+	reap_rank(r, LEDGER_RANK_DEAD);
+	if (r->led.vm) {
+		r->led.flags |= STATE_RANK_EXITED;
+		state_put_rank(r);
+	}
 	drop_pidfd(r);
 	look_soon(r->dom);
+}
+
+/* Its end is the end of its QEMU now, as if that were its process. */
+static int watch_qemu(struct rank *r, int pidfd)
+{
+	char name[STATE_KEEP_MAX];
+	int ret;
+
+	r->pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+	if (r->pidfd < 0)
+		return -errno;
+	ret = keeper_store(r->dom->sh->keeper,
+			   state_keep_rank(name, r, "pidfd"), r->pidfd, false);
+	return ret ? ret : session_watch(r);
+}
+
+void reap_vm_gone(struct rank *r, int pidfd)
+{
+	bool over;
+
+	reap_rank(r, LEDGER_RANK_DEAD);
+	over = r->exited || pidfd < 0 || peer_ended(pidfd) ||
+	       watch_qemu(r, pidfd);
+	r->led.sid = 0;
+	state_put_rank(r);
+	if (over)
+		reap_exited(r);
 }
 
 void reap_again(struct rank *r)
@@ -135,7 +182,7 @@ void reap_again(struct rank *r)
 	show(r);
 	fail_forming(r->job, r);
 	forget(r, "socket");
-	if (r->led.state == LEDGER_RANK_LEFT || r->pidfd < 0)
+	if (!ends_later(r))
 		drop_pidfd(r);
 	look_soon(r->dom);
 }

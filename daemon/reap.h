@@ -36,6 +36,13 @@ void reap_rank(struct rank *r, uint32_t state);
 /* Its process has ended. */
 void reap_exited(struct rank *r);
 
+/**
+ * reap_vm_gone() - Nobody answers for the ranks of that VM, or boot, any more
+ * @pidfd:	Of its QEMU, to be copied: as long as that runs, the rank may
+ *		touch the pool; -1: it can't
+ */
+void reap_vm_gone(struct rank *r, int pidfd);
+
 /* ACK: 0, or -EPROTO: an epoch that never was. */
 int reap_ack(struct rank *r, uint32_t gone);
 

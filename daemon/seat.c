@@ -5,6 +5,7 @@
 #include "daemon/seat.h"
 
 #include "daemon/touch.h"
+#include "daemon/vm.h"
 
 #define DO_NOT_PIN	(-2)		/* snoo_wire_hello.core */
 
@@ -57,10 +58,73 @@ void seat_tell(struct shared *sh, const struct place_seat *seat)
 		tell_domain(d, seat->cpu);
 }
 
+/* ---- ranks in a VM ---- */
+
+static bool on_vcpu(const struct rank *r, uint32_t vm, int32_t vcpu)
+{
+	return r && state_rank_alive(r) && r->led.vm == vm &&
+	       r->led.vcpu == vcpu;
+}
+
+static void tell_vcpu(struct domain *d, uint32_t vm, int32_t vcpu)
+{
+	uint32_t n = 0;
+
+	if (vcpu < 0)
+		return;
+	for (uint32_t i = 0; i < d->nranks; i++)
+		n += on_vcpu(d->rank[i], vm, vcpu);
+	for (uint32_t i = 0; i < d->nranks; i++) {
+		if (!on_vcpu(d->rank[i], vm, vcpu))
+			continue;
+		touch_sharers(d->rank[i], n);
+		touch_wake(d->rank[i]);
+	}
+}
+
+void seat_vm_moved(struct rank *r)
+{
+	const struct vm *vm = state_rank_vm(r);
+
+	r->seat = (struct place_seat){ .cpu = PLACE_NO_CPU };
+	if (vm)
+		r->seat = vm_cpu_seat(vm, r->led.vcpu);
+	r->led.core = r->seat.cpu;
+	r->led.node = r->seat.node;
+}
+
+static void move_vm(struct rank *r, int32_t vcpu)
+{
+	const struct vm *vm = state_rank_vm(r);
+	int32_t before = r->led.vcpu;
+
+	if (vcpu < 0 || !vm || (uint32_t)vcpu >= vm->led.vcpus)
+		vcpu = PLACE_NO_CPU;
+	r->led.vcpu = vcpu;
+	seat_vm_moved(r);
+	tell_vcpu(r->dom, r->led.vm, before);
+	tell_vcpu(r->dom, r->led.vm, vcpu);
+}
+
+void seat_tell_rank(const struct rank *r)
+{
+	if (state_rank_vm(r))
+		tell_vcpu(r->dom, r->led.vm, r->led.vcpu);
+	else
+		seat_tell(r->dom->sh, &r->seat);
+}
+
+/* ---- one rank ---- */
+
 void seat_adopt(struct rank *r)
 {
 	struct place *p = r->dom->sh->place;
 
+	if (state_rank_vm(r)) {
+		seat_vm_moved(r);
+		seat_tell_rank(r);
+		return;
+	}
 	r->seat.cpu = r->led.core;
 	r->seat.node = r->led.node;
 	r->seated = place_adopt(p, &r->seat) == 0;
@@ -78,6 +142,8 @@ void seat_give(struct rank *r)
 {
 	struct place_seat before = r->seat;
 
+	if (state_rank_vm(r))
+		seat_tell_rank(r);
 	if (!r->seated)
 		return;
 	place_give(r->dom->sh->place, &r->seat);
@@ -87,8 +153,12 @@ void seat_give(struct rank *r)
 
 void seat_move(struct rank *r, int cpu)
 {
-	seat_give(r);
-	r->led.core = cpu >= 0 ? cpu : PLACE_NO_CPU;
-	seat_adopt(r);
+	if (state_rank_vm(r)) {
+		move_vm(r, cpu);
+	} else {
+		seat_give(r);
+		r->led.core = cpu >= 0 ? cpu : PLACE_NO_CPU;
+		seat_adopt(r);
+	}
 	touch_rank_again(r);
 }

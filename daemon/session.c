@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.c - one client socket: what may be said when, and what follows
+ * session.c - one client: what may be said when, and what follows
  */
 #include "daemon/session.h"
 
@@ -13,26 +13,18 @@
 #include <unistd.h>
 
 #include "daemon/attach.h"
+#include "daemon/control.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
+#include "daemon/run.h"
+#include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
 
 #define READS_A_TURN	32	/* messages; then others have their turn */
-
-union message {
-	struct snoo_wire_head head;
-	struct snoo_wire_hello hello;
-	struct snoo_wire_pinned pinned;
-	struct snoo_wire_need need;
-	struct snoo_wire_ack ack;
-	struct snoo_wire_state state;
-	struct snoo_wire_plain plain;
-	unsigned char bytes[SNOO_WIRE_MAX];
-};
 
 static void serve_next(struct domain *d, uid_t uid);
 
@@ -46,6 +38,12 @@ static void hang_up(struct session *s)
 {
 	char rest[64];
 
+	if (s->vm) {
+		control_hang_up(s);
+		return;
+	}
+	if (s->fd < 0)
+		return;
 	shutdown(s->fd, SHUT_RDWR);
 	while (recv(s->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
 		;
@@ -58,7 +56,8 @@ static void close_fds(struct session *s)
 	loop_timer_close(s->deadline);
 	s->deadline = NULL;
 	post_discard(s);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	s->fd = -1;
 	if (s->who.pidfd >= 0)
 		close(s->who.pidfd);
@@ -68,7 +67,7 @@ static void close_fds(struct session *s)
 void session_end(struct session *s)
 {
 	struct domain *d = s->dom;
-	bool served = s->state == SESSION_WELCOMED;
+	bool served = s->state == SESSION_WELCOMED && !s->vm;
 	struct rank *r = s->rank;
 
 	if (s->state == SESSION_ENDED)
@@ -94,9 +93,10 @@ static void fail(struct session *s, int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_warn("session refused domain=%s pid=%d uid=%u state=%s "
-		 "reason=\"%s\"", s->dom->name, (int)s->who.pid, s->who.uid,
-		 state_session_name(s->state), text);
+	log_warn("session refused domain=%s vm=%u pid=%d uid=%u state=%s "
+		 "reason=\"%s\"", s->dom->name, s->vm ? s->vm->slot : 0,
+		 (int)s->who.pid, s->who.uid, state_session_name(s->state),
+		 text);
 	post_error(s, error, "%s", text);
 	session_end(s);
 }
@@ -123,9 +123,10 @@ static void on_work(void *arg)
 	}
 	if (!s->broken)
 		return;
-	log_warn("session cut off domain=%s pid=%d uid=%u state=%s "
-		 "reason=\"%s\"", s->dom->name, (int)s->who.pid, s->who.uid,
-		 state_session_name(s->state), s->broken);
+	log_warn("session cut off domain=%s vm=%u pid=%d uid=%u state=%s "
+		 "reason=\"%s\"", s->dom->name, s->vm ? s->vm->slot : 0,
+		 (int)s->who.pid, s->who.uid, state_session_name(s->state),
+		 s->broken);
 	session_end(s);
 }
 
@@ -158,7 +159,8 @@ static unsigned int unread_welcomes(const struct domain *d, uid_t uid)
 	unsigned int n = 0;
 
 	for (const struct session *s = d->sessions; s; s = s->next)
-		if (s->state == SESSION_WELCOMED && s->who.uid == uid)
+		if (s->state == SESSION_WELCOMED && !s->vm &&
+		    s->who.uid == uid)
 			n++;
 	return n;
 }
@@ -173,8 +175,10 @@ static void serve(struct session *s)
 		return;
 	}
 	s->state = SESSION_WELCOMED;
-	loop_timer_start(s->deadline, s->dom->sh->conf->limits.handshake_ms,
-			 0);
+	/* A VM may be paused, for as long as it likes. */
+	if (s->deadline)
+		loop_timer_start(s->deadline,
+				 s->dom->sh->conf->limits.handshake_ms, 0);
 	ret = session_watch(s->rank);
 	if (ret)
 		fail(s, -ret, "the daemon can't watch this process: %s",
@@ -198,7 +202,8 @@ static void serve_next(struct domain *d, uid_t uid)
 	}
 }
 
-static void on_hello(struct session *s, const union message *m, size_t bytes)
+static void on_hello(struct session *s, const union session_message *m,
+		     size_t bytes)
 {
 	char why[SNOO_WIRE_TEXT];
 	int ret;
@@ -211,10 +216,15 @@ static void on_hello(struct session *s, const union message *m, size_t bytes)
 	memcpy(&s->hello, m, bytes < sizeof(s->hello) ? bytes :
 	       sizeof(s->hello));
 	ret = job_check(&s->hello, why);
-	if (ret == 0)
+	if (ret == 0 && !s->vm)
 		ret = peer_identify(s->fd, &s->who, why, sizeof(why));
 	if (ret) {
 		fail(s, -ret, "%s", why);
+		return;
+	}
+	if (s->vm) {
+		/* Its fd is the guest daemon's to pass on. */
+		serve(s);
 		return;
 	}
 	loop_timer_stop(s->deadline);
@@ -224,7 +234,8 @@ static void on_hello(struct session *s, const union message *m, size_t bytes)
 
 /* ---- everything else ---- */
 
-static bool has_length(struct session *s, const union message *m, size_t want)
+static bool has_length(struct session *s, const union session_message *m,
+		       size_t want)
 {
 	if (m->head.length == want)
 		return true;
@@ -237,8 +248,10 @@ static bool has_length(struct session *s, const union message *m, size_t want)
 static void confirm(struct session *s)
 {
 	s->state = SESSION_ATTACHED;
-	loop_timer_stop(s->deadline);
 	attach_confirmed(s->rank);
+	if (s->vm)
+		return;
+	loop_timer_stop(s->deadline);
 	serve_next(s->dom, s->who.uid);
 }
 
@@ -262,16 +275,18 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 {
 	struct rank *r = s->rank;
 	uint32_t last = r->job->led.gone_epoch;
+	/* A guest daemon that dies costs another RESUMED of the same epoch. */
+	uint32_t due = s->vm ? state_epoch(r->dom) : s->resumed;
 
 	/*
 	 * The answer to a daemon that died before it read it: the rank
 	 * answers each RESUMED, and ours is still to come.
 	 */
-	if (s->resumed && (int32_t)(m->epoch - s->resumed) < 0)
+	if (due && (int32_t)(m->epoch - due) < 0)
 		return;
-	if (!s->resumed || m->epoch != s->resumed) {
+	if (!due || m->epoch != due) {
 		fail(s, EPROTO, "STATE for epoch %u, but RESUMED said %u",
-		     m->epoch, s->resumed);
+		     m->epoch, due);
 		return;
 	}
 	if (m->seen_gone > last || reap_ack(r, m->gone)) {
@@ -280,6 +295,7 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 		return;
 	}
 	s->resumed = 0;
+	span_again(r);
 	reap_tell(r, m->seen_gone);
 	supply_again(r);
 	supply_need(r, &m->need);
@@ -295,11 +311,20 @@ static void on_leave(struct session *s)
 	reap_rank(r, LEDGER_RANK_LEFT);
 	SNOO_TESTPOINT("daemon_leave_put");
 	post_bye(s);
-	touch_news(r, true);
+	/* Of a VM: by its guest daemon, when it has passed that on. */
+	if (!s->vm)
+		touch_news(r, true);
 	SNOO_TESTPOINT("daemon_leave_bye");
 }
 
-static void on_attached(struct session *s, const union message *m)
+void session_ring(struct session *s, uint32_t rank)
+{
+	if (span_ring(s->rank, rank))
+		fail(s, EPROTO, "RING for rank %u, but the job has room for "
+		     "%u", rank, s->rank->job->led.capacity);
+}
+
+static void on_attached(struct session *s, const union session_message *m)
 {
 	switch (m->head.type) {
 	case SNOO_WIRE_NEED:
@@ -318,19 +343,33 @@ static void on_attached(struct session *s, const union message *m)
 		if (has_length(s, m, sizeof(m->plain)))
 			on_leave(s);
 		break;
+	case SNOO_WIRE_RING:
+		if (has_length(s, m, sizeof(m->ring)))
+			session_ring(s, m->ring.rank);
+		break;
 	default:
 		fail(s, EPROTO, "message of unknown type %u", m->head.type);
 	}
 }
 
-static void on_message(struct session *s, const union message *m,
-		       size_t bytes, bool cut)
+/* It wants a program in a VM, and will never be a rank. */
+static void hand_over(struct session *s, const union session_message *m,
+		      size_t bytes)
 {
-	if (cut) {
-		fail(s, EMSGSIZE, "a message of more than %d bytes",
-		     SNOO_WIRE_MAX);
-		return;
-	}
+	struct domain *d = s->dom;
+	struct who who = s->who;
+	int fd = s->fd;
+
+	loop_unwatch(s->watch);
+	s->watch = NULL;
+	s->fd = -1;
+	session_end(s);
+	run_open(d, fd, &who, m, bytes);
+}
+
+void session_message(struct session *s, const union session_message *m,
+		     size_t bytes)
+{
 	if (bytes < sizeof(m->head) || m->head.length != bytes) {
 		fail(s, EPROTO, "a message of %zu bytes that says it has %u",
 		     bytes, bytes < sizeof(m->head) ? 0 : m->head.length);
@@ -338,6 +377,12 @@ static void on_message(struct session *s, const union message *m,
 	}
 	if (m->head.type == SNOO_WIRE_HELLO) {
 		on_hello(s, m, bytes);
+		return;
+	}
+	/* On a socket of this host alone: guests ask for nothing. */
+	if (m->head.type == SNOO_WIRE_RUN && s->state == SESSION_NEW &&
+	    !s->vm) {
+		hand_over(s, m, bytes);
 		return;
 	}
 	if (m->head.type == SNOO_WIRE_PINNED && s->rank) {
@@ -352,7 +397,10 @@ static void on_message(struct session *s, const union message *m,
 		     m->head.type, state_session_name(s->state));
 }
 
-static ssize_t look_at(const struct session *s, union message *m, int *flags)
+/* ---- the socket ---- */
+
+static ssize_t look_at(const struct session *s, union session_message *m,
+		       int *flags)
 {
 	struct iovec iov = { m, sizeof(*m) };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -367,7 +415,7 @@ static ssize_t look_at(const struct session *s, union message *m, int *flags)
 /* Returns false when there is nothing more to read. */
 static bool read_one(struct session *s)
 {
-	union message m;
+	union session_message m;
 	int flags = MSG_PEEK, none = 0;
 	ssize_t n = look_at(s, &m, &flags);
 
@@ -386,12 +434,16 @@ static bool read_one(struct session *s)
 	 */
 	if (s->state == SESSION_ATTACHED && (size_t)n == sizeof(m.plain) &&
 	    m.head.type == SNOO_WIRE_LEAVE) {
-		on_message(s, &m, (size_t)n, false);
+		session_message(s, &m, (size_t)n);
 		if (s->state != SESSION_ENDED)
 			look_at(s, &m, &none);
 	} else {
 		look_at(s, &m, &none);
-		on_message(s, &m, (size_t)n, flags & MSG_TRUNC);
+		if (flags & MSG_TRUNC)
+			fail(s, EMSGSIZE, "a message of more than %d bytes",
+			     SNOO_WIRE_MAX);
+		else
+			session_message(s, &m, (size_t)n);
 	}
 	return s->state != SESSION_ENDED;
 }
@@ -426,32 +478,46 @@ static void on_death(void *arg, unsigned int events)
 
 /* ---- the beginning ---- */
 
-static struct session *fresh(struct domain *d, int fd)
+/* Without anything that carries its messages. */
+static struct session *fresh(struct domain *d)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->dom = d;
-	s->fd = fd;
+	s->vcpu = PLACE_NO_CPU;
+	s->fd = -1;
+	s->vcpu = PLACE_NO_CPU;
 	s->who.pidfd = -1;
 	s->serial = ++d->serial;
 	s->work.fn = on_work;
 	s->work.arg = s;
-	if (loop_timer_open(&s->deadline, d->sh->loop, on_deadline, s)) {
-		free(s);
-		return NULL;
-	}
-	if (loop_watch(&s->watch, d->sh->loop, fd, LOOP_READ, on_ready, s)) {
-		loop_timer_close(s->deadline);
-		free(s);
-		return NULL;
-	}
 	s->next = d->sessions;
 	if (s->next)
 		s->next->prev = s;
 	d->sessions = s;
 	return s;
+}
+
+static struct session *fresh_socket(struct domain *d, int fd)
+{
+	struct session *s = fresh(d);
+
+	if (!s)
+		return NULL;
+	if (loop_timer_open(&s->deadline, d->sh->loop, on_deadline, s))
+		goto err_free;
+	if (loop_watch(&s->watch, d->sh->loop, fd, LOOP_READ, on_ready, s))
+		goto err_timer;
+	s->fd = fd;
+	return s;
+
+err_timer:
+	loop_timer_close(s->deadline);
+err_free:
+	free_session(s);
+	return NULL;
 }
 
 /* One uid can't keep more than so many silent sockets. */
@@ -463,7 +529,7 @@ static void make_room(struct domain *d, uid_t uid)
 	uint32_t n = 0;
 
 	for (struct session *s = d->sessions; s; s = s->next) {
-		if (s->state != SESSION_NEW || s->who.uid != uid)
+		if (s->state != SESSION_NEW || s->vm || s->who.uid != uid)
 			continue;
 		n++;
 		if (!oldest || s->serial < oldest->serial)
@@ -484,7 +550,7 @@ int session_open(struct domain *d, int fd)
 		close(fd);
 		return ret;
 	}
-	s = fresh(d, fd);
+	s = fresh_socket(d, fd);
 	if (!s) {
 		close(fd);
 		return -ENOMEM;
@@ -502,7 +568,7 @@ int session_open(struct domain *d, int fd)
 
 int session_adopt(struct rank *r, int fd)
 {
-	struct session *s = fresh(r->dom, fd);
+	struct session *s = fresh_socket(r->dom, fd);
 
 	if (!s) {
 		close(fd);
@@ -515,6 +581,55 @@ int session_adopt(struct rank *r, int fd)
 	s->rank = r;
 	r->session = s;
 	/* No deadline: it may be computing, long since. */
+	s->state = SESSION_ATTACHED;
+	return 0;
+}
+
+static struct session *fresh_vm(struct vm *vm, uint32_t sid)
+{
+	struct session *s = fresh(vm->dom);
+
+	if (!s)
+		return NULL;
+	s->vm = vm;
+	s->vm_slot = vm->slot;
+	s->sid = sid;
+	return s;
+}
+
+int session_open_vm(struct vm *vm, const struct snoo_ctl_join *join,
+		    const union session_message *hello, size_t bytes)
+{
+	struct domain *d = vm->dom;
+	struct session *s = fresh_vm(vm, join->frame.sid);
+
+	if (!s)
+		return -ENOMEM;
+	s->who.pid = (pid_t)join->pid;
+	s->who.uid = join->uid;
+	s->who.gid = join->gid;
+	s->vcpu = join->vcpu;
+	if (d->lost)
+		fail(s, ENODEV, "domain \"%s\" is lost: %s; restart the "
+		     "host's daemon", d->name, d->lost);
+	else
+		session_message(s, hello, bytes);
+	return 0;
+}
+
+int session_adopt_vm(struct rank *r, struct vm *vm)
+{
+	struct session *s = fresh_vm(vm, r->led.sid);
+
+	if (!s)
+		return -ENOMEM;
+	s->who.pid = r->led.pid;
+	s->who.uid = r->led.uid;
+	s->who.gid = r->led.gid;
+	s->vcpu = r->led.vcpu;
+	s->known = r->led.flags & STATE_RANK_KNOWN;
+	s->rank = r;
+	r->session = s;
 	s->state = SESSION_ATTACHED;
 	return 0;
 }

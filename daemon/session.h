@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.h - one client socket: what may be said when, and what follows
+ * session.h - one client: what may be said when, and what follows
  *
  * The states are in state.h (enum session_state).  Whatever a client says or
  * does not say costs itself alone: a message that is not allowed, or not well
@@ -13,7 +13,22 @@
 #ifndef DAEMON_SESSION_H
 #define DAEMON_SESSION_H
 
+#include <snoo/control.h>
+
 #include "daemon/state.h"
+
+/** union session_message - Any message of a rank; aligned for all of them */
+union session_message {
+	struct snoo_wire_head head;
+	struct snoo_wire_hello hello;
+	struct snoo_wire_pinned pinned;
+	struct snoo_wire_need need;
+	struct snoo_wire_ack ack;
+	struct snoo_wire_state state;
+	struct snoo_wire_ring_for ring;
+	struct snoo_wire_plain plain;
+	unsigned char bytes[SNOO_WIRE_MAX];
+};
 
 /**
  * session_open() - A client has connected
@@ -29,8 +44,32 @@ int session_open(struct domain *d, int fd);
  */
 int session_adopt(struct rank *r, int fd);
 
+/**
+ * session_open_vm() - A process of a VM's guest says HELLO
+ * @hello:	The message, @bytes of it: a private copy
+ *
+ * Return: 0 or -ENOMEM; then nothing has been said to the client
+ */
+int session_open_vm(struct vm *vm, const struct snoo_ctl_join *join,
+		    const union session_message *hello, size_t bytes);
+
+/* The session of a rank in a VM that the last daemon has served. */
+int session_adopt_vm(struct rank *r, struct vm *vm);
+
+/* RING: wake rank @rank of its job for it. */
+void session_ring(struct session *s, uint32_t rank);
+
 /* Call session's own end when the rank's process ends: 0 or -errno. */
 int session_watch(struct rank *r);
+
+/**
+ * session_message() - The rank has said something, whatever carried it
+ * @m:		A private copy; @bytes of it are there
+ *
+ * The session may have ended afterwards.
+ */
+void session_message(struct session *s, const union session_message *m,
+		     size_t bytes);
 
 /**
  * session_end() - Close it; a rank that has not left is DEAD then

@@ -110,6 +110,14 @@ bool state_rank_alive(const struct rank *r)
 	return r->led.state == LEDGER_RANK_ATTACHED;
 }
 
+struct vm *state_rank_vm(const struct rank *r)
+{
+	/* sid 0: the VM, or the boot, that it was in is no more. */
+	if (!r->led.vm || !r->led.sid || r->led.vm >= r->dom->slots)
+		return NULL;
+	return r->dom->vm[r->led.vm];
+}
+
 uint32_t state_epoch(const struct domain *d)
 {
 	return 2 * ledger_epoch(d->ledger);

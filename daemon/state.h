@@ -11,6 +11,8 @@
  *          +------------ rank[slot] <------------------+
  *          |                 | session (NULL: it has ended)
  *          +---- sessions ---+
+ *          |       | vm (NULL: it has a socket of ours)
+ *          +---- vm[VM slot]
  */
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
@@ -21,10 +23,12 @@
 #include <sys/types.h>
 
 #include <snoo/abi.h>
+#include <snoo/control.h>
 #include <snoo/wire.h>
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
 #include "daemon/listen.h"
@@ -35,7 +39,10 @@
 #include "daemon/sched.h"
 #include "daemon/topo.h"
 
+struct bells;
 struct hal;
+struct guest;
+struct vm;
 struct domain;
 struct job;
 struct rank;
@@ -47,7 +54,8 @@ struct shared {
 	struct topo *topo;
 	struct place *place;
 	struct keeper *keeper;
-	struct domain *domains;
+	struct domain *domains;		/* role host */
+	struct guest *guest;		/* role guest; else NULL */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
@@ -64,7 +72,7 @@ struct shared {
  *		- PINNED must come first; limits.handshake_ms, then the end
  *		- counts against limits.handshakes_per_uid
  * ATTACHED:	PINNED has come, so the fd has arrived
- *		- NEED, ACK, LEAVE, PINNED again; STATE after RESUMED
+ *		- NEED, ACK, RING, LEAVE, PINNED again; STATE after RESUMED
  * LEAVING:	LEAVE has come, BYE is on its way, the rank is LEFT
  *		- nothing may come but end of file
  * ENDED:	socket closed; the struct goes at the end of this turn
@@ -85,16 +93,29 @@ enum session_state {
 struct letter {
 	struct letter *next;
 	size_t bytes;
-	bool with_pool;			/* carries the pool's memfd */
-	unsigned char data[];
+	unsigned int nfds;		/* the domain's, which outlives it */
+	int *fd;			/* behind the message */
+	_Alignas(8) unsigned char data[];
 };
 
-/** struct session - One client socket */
+/**
+ * struct session - One client: a socket of ours, or a number on the control
+ * channel of a VM
+ *
+ * Of the second kind, the guest daemon holds the socket.  No deadline runs over
+ * it: a VM may be paused.  Who it is, is the guest's claim.
+ */
 struct session {
 	struct domain *dom;
 	struct session *prev, *next;
 	enum session_state state;
-	int fd;
+	int fd;				/* -1: it is in a VM */
+	struct vm *vm;			/* NULL: it has a socket */
+	uint32_t vm_slot;		/* where its process is; 0: the host */
+	uint32_t sid;			/* if vm: its number there */
+	int32_t vcpu;			/* if vm: where it sits; -1: anywhere */
+	bool closed;			/* if vm: the guest needs no END */
+	bool known;			/* if vm: its new guest daemon has it */
 	struct loop_watch *watch;
 	struct loop_timer *deadline;
 	struct loop_work work;		/* broken or ended: look again */
@@ -106,6 +127,7 @@ struct session {
 	struct snoo_wire_hello hello;	/* WAITING */
 	uint32_t resumed;		/* epoch of a RESUMED; 0: no STATE due */
 	uint64_t serial;		/* order of arrival */
+	uint32_t fds_out;		/* bells sent that it may not have read */
 };
 
 /* What a rank has asked for and not got yet. */
@@ -128,6 +150,8 @@ struct rank {
 	struct place_seat seat;
 	bool seated;
 	bool exited;			/* its process can't touch the pool */
+	bool bells_due;			/* span.c: BELLS before START */
+	bool ring_due;			/* span.c: RING came for it */
 	struct need need;
 	uint64_t need_since_ns;		/* CLOCK_MONOTONIC; 0: none */
 	uint32_t rings[SIZES];		/* that it holds */
@@ -151,6 +175,8 @@ struct job {
 	uint32_t attached;		/* ranks that are alive */
 	uint32_t quarantined;		/* ranks gone whose slot is not free */
 	bool failing;			/* its forming has failed */
+	uint64_t slots;			/* VM slots that it spans; 0: one
+					 * kernel, futexes do (span.c) */
 	struct sched_job sched;
 };
 
@@ -162,17 +188,29 @@ struct domain {
 	char name[CONF_NAME_MAX + 1];
 	int lock_fd;
 	struct pool pool;
+	struct holder holder;		/* slots > 1: the pool for QEMU */
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
+	struct bells *bells;		/* NULL: no VMs */
+	/* A frame for the guest daemon in a VM slot; NULL: no bells. */
+	void (*to_guest)(struct domain *d, uint32_t slot,
+			 const struct snoo_ctl_frame *f, const void *body,
+			 size_t bytes);
 	struct listener listener;
+	struct listener vm_listener[2];	/* enum vm_line_kind */
+	struct vm **vm;			/* by VM slot; [0] is NULL */
+	uint32_t slots;			/* VM slots, the host's too; 1: none */
+	uint32_t vectors;		/* of each; 0: none */
 	uint32_t nranks;		/* rank slots, and job cells */
 	struct rank **rank;		/* by slot */
 	struct job **job;		/* by cell */
 	uint32_t ranks;			/* slots in use */
 	uint32_t jobs;			/* cells in use */
 	struct session *sessions;
+	struct run *runs;		/* run.c: programs in VMs */
 	uint64_t serial;		/* of the last session */
+	uint64_t vm_serial;		/* of the last VM that came */
 	uint32_t next_slot;		/* where the search for one begins */
 	struct sched sched;
 	struct loop_timer *rounds;	/* share.c */
@@ -180,6 +218,7 @@ struct domain {
 	struct loop_work share_work;	/* share.c: somebody is short */
 	struct loop_work lost_work;	/* domain.c: the pool is gone */
 	struct loop_work reap_work;	/* reap.c: look at the quarantines */
+	struct loop_work ring_work;	/* span.c: ranks with ring_due */
 	const char *lost;		/* why; NULL: it lives */
 };
 
@@ -205,6 +244,14 @@ uint32_t state_free_slot(struct domain *d);
 uint32_t state_free_cell(const struct domain *d);
 
 bool state_rank_alive(const struct rank *r);
+
+/* struct ledger_rank.flags */
+#define STATE_RANK_CONFIRMED	0x1u	/* its WELCOME has arrived */
+#define STATE_RANK_EXITED	0x2u	/* of a VM: its process has ended */
+#define STATE_RANK_KNOWN	0x4u	/* of a VM: its new guest daemon has it */
+
+/* The VM that it is in, as long as that one answers for it; else NULL. */
+struct vm *state_rank_vm(const struct rank *r);
 
 /* As in the pool's head and in messages; an odd number below it: repairing. */
 uint32_t state_epoch(const struct domain *d);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/bells.h"
 #include "hal/hal.h"
 #include "shm/block.h"
 #include "shm/job.h"
@@ -29,6 +30,7 @@ struct step {
 	uint64_t a, b;
 	void *out;
 	bool last_words;		/* try it in a lost domain too */
+	bool bell;			/* afterwards: ring its eventfd */
 	int64_t ret;
 };
 
@@ -45,6 +47,29 @@ static int64_t run(struct step *s, void (*fn)(void *step))
 		return -EFAULT;
 	}
 	return s->ret;
+}
+
+/*
+ * The eventfd that wakes @r.  Never inside of a step, which may be left at any
+ * store and would leave the thread's lock, and never written by us.
+ */
+static void toll(const struct rank *r)
+{
+	struct bells *b = r->dom->bells;
+
+	/* The books are ours, but they may be those of another make. */
+	if (b && r->led.vector > 0 && r->led.vector < bells_vectors(b) &&
+	    r->led.vm < bells_slots(b))
+		bells_ring(b, r->led.vm, r->led.vector);
+}
+
+static int run_and_toll(struct step *s, void (*fn)(void *step))
+{
+	int64_t ret = run(s, fn);
+
+	if (s->bell)
+		toll(s->rank);
+	return (int)ret;
 }
 
 static struct step on_rank(const struct rank *r)
@@ -143,8 +168,10 @@ static void wake_step(void *arg)
 	case SHM_WAKE_FUTEX:
 		hal_ring(s->d->hal, s->rank->slot, SNOO_ABI_BELL_NEWS);
 		break;
-	case SHM_WAKE_NONE:
 	case SHM_WAKE_EVENTFD:
+		s->bell = true;
+		break;
+	case SHM_WAKE_NONE:
 		break;
 	}
 }
@@ -153,7 +180,34 @@ int touch_wake(const struct rank *r)
 {
 	struct step s = on_rank(r);
 
-	return (int)run(&s, wake_step);
+	return run_and_toll(&s, wake_step);
+}
+
+static void reach_step(void *arg)
+{
+	struct step *s = arg;
+
+	switch (shm_wake_check(s->slot, SNOO_ABI_ANY)) {
+	case SHM_WAKE_FUTEX:
+		/*
+		 * Whatever is pending: a ringer of another kernel has set its
+		 * bit, and its wake-up went to nobody.
+		 */
+		hal_nudge(s->d->hal, s->rank->slot, SNOO_ABI_BELL_DATA);
+		break;
+	case SHM_WAKE_EVENTFD:
+		s->bell = true;
+		break;
+	case SHM_WAKE_NONE:
+		break;
+	}
+}
+
+int touch_ring(const struct rank *r)
+{
+	struct step s = on_rank(r);
+
+	return run_and_toll(&s, reach_step);
 }
 
 static void allow_step(void *arg)
@@ -170,7 +224,7 @@ int touch_allow(const struct rank *r, uint64_t allow)
 	struct step s = on_rank(r);
 
 	s.a = allow;
-	return (int)run(&s, allow_step);
+	return run_and_toll(&s, allow_step);
 }
 
 static void news_step(void *arg)
@@ -179,12 +233,14 @@ static void news_step(void *arg)
 
 	/* Release: the message is in the socket before the word says so. */
 	atomic_fetch_add_explicit(&s->slot->news, 1, memory_order_release);
-	if (s->a)
-		/* A ringer may have died before it woke the sleeper. */
-		hal_nudge(s->d->hal, s->rank->slot,
-			  SNOO_ABI_BELL_NEWS | SNOO_ABI_BELL_DATA);
-	else
+	if (!s->a) {
 		wake_step(s);
+		return;
+	}
+	/* A ringer may have died before it woke the sleeper. */
+	hal_nudge(s->d->hal, s->rank->slot,
+		  SNOO_ABI_BELL_NEWS | SNOO_ABI_BELL_DATA);
+	s->bell = true;
 }
 
 int touch_news(const struct rank *r, bool always)
@@ -193,7 +249,7 @@ int touch_news(const struct rank *r, bool always)
 
 	s.a = always;
 	s.last_words = true;
-	return (int)run(&s, news_step);
+	return run_and_toll(&s, news_step);
 }
 
 static void words_step(void *arg)

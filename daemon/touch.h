@@ -33,6 +33,8 @@ int touch_allow(const struct rank *r, uint64_t allow);
 int touch_news(const struct rank *r, bool always);
 /* Something in the pool changed that it may wait for. */
 int touch_wake(const struct rank *r);
+/* A partner that has no bell for it says that it sleeps: end that. */
+int touch_ring(const struct rank *r);
 
 /** struct touch_words - What a rank says about itself; a copy, unchecked */
 struct touch_words {

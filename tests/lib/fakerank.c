@@ -24,8 +24,15 @@ void fakerank_init(struct fakerank *f, void (*pump)(void *arg), void *arg)
 	f->arg = arg;
 }
 
+static void drop_fds(struct fakerank *f)
+{
+	while (f->nfds > 0)
+		close(f->fds[--f->nfds]);
+}
+
 void fakerank_close(struct fakerank *f)
 {
+	drop_fds(f);
 	if (f->region.base)
 		munmap(f->region.base, f->region.size);
 	if (f->memfd >= 0)
@@ -209,28 +216,44 @@ static int book(struct fakerank *f)
 	return 0;
 }
 
+/* WELCOME's fd is the pool's. */
+static void keep_pool(struct fakerank *f)
+{
+	if (f->msg.head.type != SNOO_WIRE_WELCOME || f->nfds == 0)
+		return;
+	if (f->memfd >= 0)
+		close(f->memfd);
+	f->memfd = f->fds[--f->nfds];
+}
+
 static ssize_t receive(struct fakerank *f)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(f->fds))];
 	} control;
 	struct iovec iov = { f->msg.bytes, sizeof(f->msg.bytes) };
 	struct msghdr m = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
-	ssize_t n = recvmsg(f->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c;
+	ssize_t n;
 
+	n = recvmsg(f->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
+	drop_fds(f);
 	c = CMSG_FIRSTHDR(&m);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		if (f->memfd >= 0)
-			close(f->memfd);
-		memcpy(&f->memfd, CMSG_DATA(c), sizeof(f->memfd));
+		size_t bytes = c->cmsg_len - CMSG_LEN(0);
+
+		if (bytes > sizeof(f->fds))
+			bytes = sizeof(f->fds);
+		memcpy(f->fds, CMSG_DATA(c), bytes);
+		f->nfds = (unsigned int)(bytes / sizeof(int));
 	}
+	keep_pool(f);
 	return n;
 }
 

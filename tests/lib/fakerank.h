@@ -40,7 +40,10 @@ struct fakerank {
 	struct snoo_wire_gone gone;	/* the last one */
 	struct snoo_wire_error error;	/* the last one */
 
-	/* the last message, whole */
+	/* the last message, whole, and the fds that came with it (but for the
+	 * pool's); they are closed when the next one is read */
+	int fds[SNOO_WIRE_FDS];
+	unsigned int nfds;
 	union {
 		struct snoo_wire_head head;
 		unsigned char bytes[SNOO_WIRE_MAX];

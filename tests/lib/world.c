@@ -54,14 +54,34 @@ static uint64_t offset_of(const struct world *w, uint32_t unit)
 	return w->region.arena_off + (uint64_t)unit * SNOO_ABI_UNIT;
 }
 
-void world_tell(struct world *w, uint32_t rank, const void *msg, size_t n)
+void world_tell_fds(struct world *w, uint32_t rank, const void *msg, size_t n,
+		    const int *fd, size_t nfds)
 {
 	struct snoo_abi_rank *there = shm_region_rank(&w->region, rank);
+	_Alignas(8) char control[CMSG_SPACE(253 * sizeof(int))] = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)msg, n };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (!w->ctx[rank])
 		return;
-	MUST(send(w->daemon[rank], msg, n, MSG_NOSIGNAL) == (ssize_t)n);
+	if (nfds > 0) {
+		struct cmsghdr *c;
+
+		m.msg_control = control;
+		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(c), fd, nfds * sizeof(int));
+	}
+	MUST(sendmsg(w->daemon[rank], &m, MSG_NOSIGNAL) == (ssize_t)n);
 	atomic_fetch_add_explicit(&there->news, 1, memory_order_release);
+}
+
+void world_tell(struct world *w, uint32_t rank, const void *msg, size_t n)
+{
+	world_tell_fds(w, rank, msg, n, NULL, 0);
 }
 
 void world_rings(struct world *w, uint32_t rank, uint32_t n, uint32_t bytes)
@@ -128,6 +148,7 @@ static void join_rank(struct world *w, uint32_t rank)
 	};
 	struct snoo_wire_welcome m = {
 		.head = { SNOO_WIRE_WELCOME, sizeof(m) },
+		.minor = SNOO_WIRE_MINOR,
 		.rank = rank,
 		.size = w->p.ranks,
 		.capacity = w->p.ranks,

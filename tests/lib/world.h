@@ -57,6 +57,10 @@ int world_heard(struct world *w, uint32_t rank, uint32_t type, void *buf);
 /** world_tell() - The daemon says something to @rank */
 void world_tell(struct world *w, uint32_t rank, const void *msg, size_t n);
 
+/** world_tell_fds() - The same, with fds, which stay ours */
+void world_tell_fds(struct world *w, uint32_t rank, const void *msg, size_t n,
+		    const int *fd, size_t nfds);
+
 /** world_turn() - Let every rank make progress @rounds times */
 void world_turn(struct world *w, int rounds);
 

@@ -14,8 +14,10 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <jansson.h>
+#include <pwd.h>
 
 #include "daemon/conf.h"
+#include "daemon/ivshmem.h"
 #include "daemon/json.h"
 #include "daemon/log.h"
 
@@ -145,6 +147,7 @@ static void test_no_file_is_needed(void **state)
 	assert_int_equal(d->blocks_per_rank.large, 16);
 	assert_int_equal(d->ring_bytes.small, 4096);
 	assert_int_equal(d->ring_bytes.large, 65536);
+	assert_int_equal(d->ivshmem.slots, 1);
 	assert_int_equal(d->ivshmem.vectors, 8);
 	assert_int_equal(d->spin_us, CONF_AUTO);
 	assert_int_equal(d->weight_default, 1);
@@ -331,8 +334,9 @@ static void test_an_unknown_key_lists_what_is_allowed(void **state)
 	assert_non_null(strstr(f->errors, "placement, limits"));
 	assert_non_null(strstr(f->errors, ", domains"));
 	/* The keys of a group are listed, not those of its neighbours. */
-	expect_wrong(f, "{\"domains\": {\"d\": {\"pool\": {\"path\": 1}}}}",
-		     1, 29, "allowed here: size_bytes, huge_pages\n");
+	expect_wrong(f, "{\"domains\": {\"d\": {\"pool\": {\"Path\": 1}}}}",
+		     1, 29, "allowed here: size_bytes, huge_pages, path, "
+		     "mode, group, holder_user\n");
 }
 
 static void test_a_dotted_key_is_no_path(void **state)
@@ -340,6 +344,49 @@ static void test_a_dotted_key_is_no_path(void **state)
 	expect_wrong(*state, "{\"limits.handshake_ms\": 5}", 1, 2,
 		     "\"limits.handshake_ms\": unknown key");
 	expect_wrong(*state, "{\"\": 5}", 1, 2, "unknown key");
+}
+
+static void test_a_holders_user_may_name_a_group(void **state)
+{
+	struct passwd *pw = getpwuid(65534);
+	const struct conf_domain *d;
+	struct fixture *f = *state;
+	uint32_t uid = 1, gid = 1;
+	char text[256];
+
+	load_ok(f, "{}");
+	assert_string_equal(f->c->domains[0].pool.holder_user.name, "");
+	assert_int_equal(f->c->domains[0].pool.holder_user.uid, CONF_NO_GID);
+	assert_int_equal(f->c->domains[0].pool.holder_user.gid, CONF_NO_GID);
+	if (!pw)
+		skip();
+	snprintf(text, sizeof(text),
+		 "{\"domains\": {\"d\": {\"pool\": "
+		 "{\"holder_user\": \"%s\"}}}}",
+		 pw->pw_name);
+	load_ok(f, text);
+	d = &f->c->domains[0];
+	assert_int_equal(d->pool.holder_user.uid, pw->pw_uid);
+	assert_int_equal(d->pool.holder_user.gid, pw->pw_gid);
+	snprintf(text, sizeof(text),
+		 "{\"domains\": {\"d\": {\"pool\": "
+		 "{\"holder_user\": \"%s:root\"}}}}",
+		 pw->pw_name);
+	load_ok(f, text);
+	d = &f->c->domains[0];
+	assert_int_equal(d->pool.holder_user.uid, pw->pw_uid);
+	assert_int_equal(d->pool.holder_user.gid, 0);
+
+	assert_int_equal(conf_owner_find("root:", &uid, &gid), -ENOENT);
+	assert_int_equal(conf_owner_find(":root", &uid, &gid), -ENOENT);
+	expect_wrong(f,
+		     "{\"domains\": {\"d\": {\"pool\": {\"holder_user\": "
+		     "\"no-such-user-x\"}}}}",
+		     1, 44, "no user or group \"no-such-user-x\"");
+	expect_wrong(f,
+		     "{\"domains\": {\"d\": {\"pool\": {\"holder_user\": "
+		     "\"root:no-such-x\"}}}}",
+		     1, 44, "no user or group");
 }
 
 static void test_a_group_of_keys_must_be_an_object(void **state)
@@ -471,7 +518,8 @@ static void test_what_belongs_together_is_checked(void **state)
 		  "blocks_per_rank: the blocks of one rank" },
 		{ "\"socket\": {\"path\": \"/x/admin.sock\"}",
 		  "is another socket's path already" },
-		{ "\"ivshmem\": {\"control_path\": \"/x/d.sock\"}",
+		{ "\"ivshmem\": {\"slots\": 2, "
+		  "\"control_path\": \"/x/d.sock\"}",
 		  "domains.d.ivshmem.control_path: \"/x/d.sock\" is another" },
 	};
 	struct fixture *f = *state;
@@ -493,22 +541,39 @@ static void test_a_socket_path_must_fit_its_address(void **state)
 	struct fixture *f = *state;
 	char dir[128], text[256];
 
-	/* admin.sock and a slash are 11 bytes; ivshmem sockets are off, the
-	 * domain's own name is shorter. */
+	/* admin.sock and a slash are 11 bytes; without VMs the domain's own
+	 * name is shorter. */
 	memset(dir, 'x', sizeof(dir));
 	dir[0] = '/';
 	dir[107 - 11] = '\0';
 	snprintf(text, sizeof(text), "{\"runtime_dir\": \"%s\", \"domains\": "
-		 "{\"d\": {\"ivshmem\": {\"slots\": 1}}}}", dir);
+		 "{\"d\": {}}}", dir);
 	load_ok(f, text);
 
 	dir[107 - 11] = 'x';
 	dir[107 - 10] = '\0';
 	snprintf(text, sizeof(text), "{\"runtime_dir\": \"%s\", \"domains\": "
-		 "{\"d\": {\"ivshmem\": {\"slots\": 1}}}}", dir);
+		 "{\"d\": {}}}", dir);
 	assert_int_equal(load(f, text, NULL), -EINVAL);
 	assert_non_null(strstr(f->errors, "is 108 bytes long, a socket's "
 			       "path may have 107"));
+}
+
+static void test_slots_whose_handshake_fits_no_buffer_are_wrong(void **state)
+{
+	static const char text[] = "{\"domains\": {\"d\": {\n"
+		"\"ivshmem\": {\"vectors\": 64, \"slots\": 64}}}}";
+	struct fixture *f = *state;
+	char why[IVSHMEM_TEXT];
+	int allowed = ivshmem_buffer_check(64, 64, why);
+
+	/* By default a machine allows a tenth of it. */
+	assert_int_equal(load(f, text, NULL), allowed ? -EINVAL : 0);
+	if (!allowed)
+		return;
+	assert_non_null(strstr(f->errors, ":2:38: domains.d.ivshmem.slots: "
+			       "the handshake with QEMU takes"));
+	assert_non_null(strstr(f->errors, "raise net.core.wmem_max to"));
 }
 
 static void test_an_unreadable_file_is_named(void **state)
@@ -769,6 +834,7 @@ int main(void)
 		T(test_a_duplicate_key_is_a_mistake),
 		T(test_an_unknown_key_lists_what_is_allowed),
 		T(test_a_dotted_key_is_no_path),
+		T(test_a_holders_user_may_name_a_group),
 		T(test_a_group_of_keys_must_be_an_object),
 		T(test_wrong_types_and_ranges_are_told),
 		T(test_the_ends_of_a_range_belong_to_it),
@@ -777,6 +843,7 @@ int main(void)
 		T(test_a_control_character_does_not_break_the_line),
 		T(test_what_belongs_together_is_checked),
 		T(test_a_socket_path_must_fit_its_address),
+		T(test_slots_whose_handshake_fits_no_buffer_are_wrong),
 		T(test_an_unreadable_file_is_named),
 		T(test_set_takes_json_and_bare_words),
 		T(test_set_is_stronger_than_the_file),

@@ -20,9 +20,11 @@
 #include "daemon/ledger_cell.h"
 
 #define RANKS	4u
+#define VMS	3u
 
 static const struct ledger_params params = {
 	.name = "lab", .pool_size = UINT64_C(4) << 20, .nranks = RANKS,
+	.nvms = VMS,
 };
 
 static struct ledger *fresh(void)
@@ -52,6 +54,7 @@ static void test_a_fresh_ledger_is_empty(void **state)
 	struct ledger_domain d;
 	struct ledger_rank r;
 	struct ledger_job j;
+	struct ledger_vm v;
 	uint64_t word;
 
 	(void)state;
@@ -67,6 +70,11 @@ static void test_a_fresh_ledger_is_empty(void **state)
 		assert_int_equal(r.job, LEDGER_NONE);
 		ledger_get_job(l, i, &j);
 		assert_int_equal(j.state, LEDGER_JOB_FREE);
+	}
+	assert_int_equal(h->nvms, VMS);
+	for (uint32_t i = 0; i < VMS; i++) {
+		ledger_get_vm(l, i, &v);
+		assert_int_equal(v.state, LEDGER_VM_FREE);
 	}
 	for (uint32_t u = 0; u < h->arena_units; u++) {
 		assert_int_equal(ledger_get_map(l, u, &word), 0);
@@ -88,6 +96,9 @@ static void test_impossible_domains_are_refused(void **state)
 	p = params;
 	p.nranks = 65536;
 	assert_int_equal(ledger_create(&l, &p), -ENOSPC);
+	p = params;
+	p.nvms = LEDGER_VMS_MAX + 1;
+	assert_int_equal(ledger_create(&l, &p), -EINVAL);
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	p = params;
@@ -137,6 +148,34 @@ static void test_records_outlive_the_daemon(void **state)
 	ledger_get_rank(l, 1, &rank_seen);
 	assert_int_equal(rank_seen.state, LEDGER_RANK_FREE);
 	ledger_close(l);
+}
+
+static void test_vms_outlive_the_daemon(void **state)
+{
+	struct ledger_vm vm = {
+		.state = LEDGER_VM_LIVE, .instance = 3, .pid = 4711,
+		.start_time = 99, .boot_id = { 1, 2, 3 }, .clock_ns = -5,
+		.name = "vm-a", .kernel = "6.1",
+	};
+	struct ledger_vm seen;
+	struct ledger *l = fresh();
+	char why[LEDGER_TEXT];
+	int fd;
+
+	(void)state;
+	ledger_put_vm(l, VMS - 1, &vm);
+	l = again(l);
+	ledger_get_vm(l, VMS - 1, &seen);
+	assert_memory_equal(&vm, &seen, sizeof(vm));
+	ledger_get_vm(l, 0, &seen);
+	assert_int_equal(seen.state, LEDGER_VM_FREE);
+	/* What no daemon writes is damage, also where its sum is right. */
+	memset(vm.host, 'x', sizeof(vm.host));
+	ledger_put_vm(l, 1, &vm);
+	fd = fcntl(ledger_fd(l), F_DUPFD_CLOEXEC, 0);
+	ledger_close(l);
+	assert_int_equal(ledger_open(&l, fd, why), -EBADMSG);
+	assert_non_null(strstr(why, "a name of VM slot 2 has no end"));
 }
 
 static void test_counters_never_repeat(void **state)
@@ -418,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_a_fresh_ledger_is_empty),
 		cmocka_unit_test(test_impossible_domains_are_refused),
 		cmocka_unit_test(test_records_outlive_the_daemon),
+		cmocka_unit_test(test_vms_outlive_the_daemon),
 		cmocka_unit_test(test_counters_never_repeat),
 		cmocka_unit_test(test_the_end_of_a_domain_has_its_reason),
 		cmocka_unit_test(test_a_cell_does_not_notice_the_wrap),
