@@ -28,8 +28,8 @@ VERSION := 0.1.0
 SOMAJOR := 0
 
 # Debian 12 packages.  The library needs libc alone; daemon and tools need
-# DEPS_BUILD.  `make run` adds DEPS_RUN, the tests and the checkers DEPS, and
-# `make bench` measures the peers of DEPS_BENCH.
+# DEPS_BUILD.  `make run` adds DEPS_RUN, the tests and the checkers DEPS,
+# `make bench` measures the peers of DEPS_BENCH, and what boots guests DEPS_VM.
 DEPS_BUILD := gcc libbpf-dev libc6-dev libhwloc-dev libjansson-dev libuv1-dev \
 	make pkgconf
 DEPS_RUN   := gnuplot-nox jq libmpich-dev mpich util-linux
@@ -38,6 +38,8 @@ DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
 	libc6-dev-mips64el-cross libclang-rt-14-dev libcmocka-dev mandoc \
 	python3-minimal shellcheck spin strace
 DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
+# Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
+DEPS_VM := binutils busybox-static cpio kmod qemu-system-x86
 
 # ---- flags ------------------------------------------------------------------
 
@@ -116,7 +118,8 @@ BENCH_BIN   := $(if $(HAVE_CLIENT),$(BENCH:bench/%.c=$B/bench/%)) \
 .SUFFIXES:
 .PHONY: all help run check unit abi abi-bless layers headers hal model mutants \
 	stress crash fuzz platform e2e bench bench-quick tidy cppcheck format \
-	format-check map man install uninstall deps deps-bench clean tests check.run \
+	format-check map man install uninstall deps deps-bench deps-vm clean \
+	run-vm check-vm tests check.run \
 	cross-hal lib progs examples shellcheck
 
 all: progs lib examples $(BENCH_BIN) ## build programs, library, examples, bench
@@ -244,7 +247,8 @@ endif
 
 # ---- tests ------------------------------------------------------------------
 
-# A kind is a folder of tests/ or a check of the whole tree.
+# A kind is a folder of tests/ or a check of the whole tree.  `vm` is one that
+# `make check` leaves to `make check-vm`: it boots guests.
 ALL_KINDS := layers headers abi unit hal platform model mutants fuzz crash \
 	     stress e2e man
 KINDS ?= $(ALL_KINDS)
@@ -261,6 +265,9 @@ stress_C   := $(sort $(call with_main,$(wildcard tests/stress/*.c)))
 fuzz_C     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 e2e_C      := $(sort $(wildcard tests/e2e/prog/*.c))
 abi_C      := $(wildcard tests/abi/test_layout.c)
+vm_C       := $(sort $(call with_main,$(wildcard tests/vm/prog/*.c)))
+VM_SHARED  := $(filter-out $(vm_C),$(wildcard tests/vm/prog/*.c))
+VM_PROG    := $(vm_C:tests/vm/prog/%.c=$B/vm/prog/%)
 
 layers_T   := tests/layers.sh
 headers_T  := tests/headers.sh
@@ -275,6 +282,9 @@ crash_T    := $(call progs_of,$(crash_C)) $(call scripts,crash)
 stress_T   := $(call progs_of,$(stress_C)) $(call scripts,stress)
 fuzz_T     := $(call progs_of,$(fuzz_C))
 e2e_T      := $(call scripts,e2e)
+# The rest of the folder serves them.
+VM_LIB     := guest guest-daemon image init lib
+vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
 
 # What has to be built first.
 unit_B     := $(unit_T)
@@ -288,6 +298,7 @@ stress_B   := $(call progs_of,$(stress_C)) all
 fuzz_B     := $(fuzz_T)
 crash_B    += $(if $(HAVE_CLIENT),$(e2e_C:tests/e2e/prog/%.c=$B/tp/e2e/%))
 e2e_B      := all $(if $(HAVE_CLIENT),$(e2e_C:tests/e2e/prog/%.c=$B/e2e/%))
+vm_B       := $(e2e_B) $(VM_PROG)
 model_B    :=
 mutants_B  :=
 
@@ -309,6 +320,11 @@ $B/tp/e2e/%: $B/tp/obj/tests/e2e/prog/%.o $B/tp/obj/testlib.a $B/tp/lib/libsnoo-
 	@mkdir -p $(@D)
 	$(LD) -o $@ $^ -lm
 
+# The agent in a guest and its counterparts here.
+$B/vm/prog/%: $B/obj/tests/vm/prog/%.o $(VM_SHARED:%.c=$B/obj/%.o)
+	@mkdir -p $(@D)
+	$(LD) -o $@ $^
+
 # A layer that calls upwards or sideways has an undefined symbol here.
 define alone
 $B/alone/$1.so: $(call obj,$1 $($1_NEEDS))
@@ -326,7 +342,7 @@ tests: $(sort $(foreach k,$(KINDS),$($k_B)))
 # recipe of the goal is not empty.
 KIND_GOALS := unit abi layers headers hal model mutants stress crash fuzz \
 	      platform e2e
-ifneq ($(filter check $(KIND_GOALS),$(MAKECMDGOALS)),)
+ifneq ($(filter check check-vm $(KIND_GOALS),$(MAKECMDGOALS)),)
 ifeq ($(words $(MAKECMDGOALS)),1)
 MAKEFLAGS += -q -s
 QUIET_FAIL := 1
@@ -335,20 +351,25 @@ endif
 STATUS := $B/check.status
 SUBMAKE = MAKEFLAGS= $(MAKE) --no-print-directory CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	SAN='$(SAN)' B='$B' V='$V' WERROR='$(WERROR)' PREFIX='$(PREFIX)'
-# check_recipe KINDS
+# check_recipe KINDS [MORE-DEPS]: without those its tests say what is missing.
 define check_recipe
 	-+@mkdir -p $B; echo 1 >$(STATUS); \
 	$(SUBMAKE) -s deps || { echo '0 passed, 1 failed, 0 skipped'; exit 0; }; \
+	$(if $2,$(SUBMAKE) -s $2;) \
 	$(SUBMAKE) -k -j$$(nproc) tests KINDS='$1'; built=$$?; \
 	$(SUBMAKE) -s check.run KINDS='$1' BUILT=$$built TESTS='$(TESTS)' \
 		JOBS='$(JOBS)' FUZZ_S='$(FUZZ_S)' STRESS_S='$(STRESS_S)' \
 		STATUS='$(STATUS)'
 endef
 
-.PHONY: check.all $(KIND_GOALS:%=%.all)
+.PHONY: check.all check-vm.all $(KIND_GOALS:%=%.all)
 check.all:
 	$(call check_recipe,$(KINDS))
 check: check.all ## every kind of test; KINDS="unit e2e" for some of them
+	$(if $(filter 0,$(file <$(STATUS))),,@false)
+check-vm.all:
+	$(call check_recipe,vm,deps-vm)
+check-vm: check-vm.all ## guests under QEMU: attach, die, reboot, pause, misbehave
 	$(if $(filter 0,$(file <$(STATUS))),,@false)
 define kind
 $1.all:
@@ -395,6 +416,12 @@ run: ## the paper's experiment: table, figures, plot in build/run
 	@$(call install_missing,$(DEPS_RUN)) || echo "run: goes on without them"
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/paper.sh
+
+run-vm: ## ranks in two guests and on the host, beside TCP between the guests
+	@$(call install_missing,$(DEPS_BUILD) $(DEPS_VM))
+	@$(call install_missing,$(DEPS_RUN)) || echo "run-vm: goes on without them"
+	@$(SUBMAKE) -j$$(nproc) all $(VM_PROG)
+	@B='$(BABS)' bench/vm.sh
 
 bench: deps-bench ## latency, bandwidth, rate, barrier beside the MPIs
 	@$(SUBMAKE) -j$$(nproc) all
@@ -470,8 +497,10 @@ install: all ## PREFIX=/usr/local DESTDIR=
 		$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf &&) :
 	$(foreach t,$(wildcard config/*.sysusers),install -D -m 644 $t \
 		$D/lib/sysusers.d/$(basename $(notdir $t)).conf &&) :
-	$(foreach c,$(wildcard config/*.conf),install -m 644 $c \
+	$(foreach c,$(wildcard config/*.conf config/*.xml),install -m 644 $c \
 		$D/share/snoo &&) :
+	$(foreach m,$(wildcard config/*.modules),install -D -m 644 $m \
+		$D/lib/modules-load.d/$(basename $(notdir $m)).conf &&) :
 	$(foreach r,$(wildcard config/*.rules),install -D -m 644 $r \
 		$D/lib/udev/rules.d/$(notdir $r) &&) :
 	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
@@ -485,7 +514,8 @@ uninstall: ## remove what install put there
 		$(foreach t,$(wildcard config/*.tmpfiles),$D/lib/tmpfiles.d/$(basename $(notdir $t)).conf) \
 		$(foreach t,$(wildcard config/*.sysusers),$D/lib/sysusers.d/$(basename $(notdir $t)).conf) \
 		$(foreach r,$(wildcard config/*.rules),$D/lib/udev/rules.d/$(notdir $r)) \
-		$(foreach j,$(wildcard config/*.json config/*.conf),$D/share/snoo/$(notdir $j))
+		$(foreach m,$(wildcard config/*.modules),$D/lib/modules-load.d/$(basename $(notdir $m)).conf) \
+		$(foreach j,$(wildcard config/*.json config/*.conf config/*.xml),$D/share/snoo/$(notdir $j))
 	-rmdir $D/include/snoo $D/share/snoo 2>/dev/null
 
 # ---- packages ---------------------------------------------------------------
@@ -495,6 +525,9 @@ deps: ## Debian 12 packages: install what is missing (root), or say what
 deps-bench: ## the same for the peers that `make bench` runs
 	@$(call install_missing,$(DEPS_BUILD))
 	@$(call install_missing,$(DEPS_BENCH))
+
+deps-vm: ## the same for guests
+	@$(call install_missing,$(DEPS_VM))
 
 install_missing = \
 	missing=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $1 2>/dev/null | \

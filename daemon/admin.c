@@ -171,21 +171,6 @@ static void on_client(void *arg, unsigned int events)
 	go_on(c);
 }
 
-static void find_groups(struct admin_who *who, int fd, gid_t gid)
-{
-	socklen_t len = (ADMIN_GROUPS_MAX - 1) * sizeof(gid_t);
-
-	who->gid[0] = gid;
-	who->gids = 1;
-#ifdef SO_PEERGROUPS
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, who->gid + 1, &len) == 0)
-		who->gids += (unsigned int)(len / sizeof(gid_t));
-#else
-	(void)len;
-	(void)fd;
-#endif
-}
-
 /*
  * All places are taken: the client that has been still the longest gives its
  * own up, if that is longer than a handshake may take.  So silent ones keep
@@ -242,7 +227,7 @@ static int on_connect(void *arg, int fd)
 	c->fd = fd;
 	c->who.uid = who.uid;
 	c->moved_ns = loop_now_ns();
-	find_groups(&c->who, fd, who.gid);
+	c->who.gids = peer_groups(fd, who.gid, c->who.gid, ADMIN_GROUPS_MAX);
 	/* A reload changes the limit for those who come after it. */
 	c->line_max = a->sh->conf->limits.admin_line_bytes;
 	c->in = malloc(c->line_max + 2);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/guest_stats.h"
 #include "daemon/stats.h"
 
 #include <snoo/abi.h>
@@ -59,20 +60,31 @@ static bool in_ids(const struct conf_ids *ids, uint32_t id)
 	return false;
 }
 
-static bool may_see(void *arg, const struct domain *d)
+static bool is_admin(const struct admin_who *who, const struct conf_domain *d)
 {
-	const struct admin_who *who = arg;
-
-	if (is_owner(who) || in_ids(&d->conf->admins.uids, who->uid))
+	if (is_owner(who) || in_ids(&d->admins.uids, who->uid))
 		return true;
 	for (unsigned int i = 0; i < who->gids; i++)
-		if (in_ids(&d->conf->admins.gids, who->gid[i]))
+		if (in_ids(&d->admins.gids, who->gid[i]))
 			return true;
 	return false;
 }
 
+bool admin_may(const struct domain *d, const struct admin_who *who)
+{
+	return is_admin(who, d->conf);
+}
+
+static bool may_see(void *arg, const struct domain *d)
+{
+	return is_admin(arg, d->conf);
+}
+
 static bool sees_any(const struct ask *a)
 {
+	/* In a VM the first domain that is configured is the one. */
+	if (a->sh->guest)
+		return is_admin(a->who, &a->sh->conf->domains[0]);
 	for (const struct domain *d = a->sh->domains; d; d = d->next)
 		if (may_see((void *)a->who, d))
 			return true;
@@ -102,6 +114,8 @@ static int take_job(struct ask *a)
 
 static bool domain_exists(const struct ask *a)
 {
+	if (a->sh->guest)
+		return guest_stats_is_domain(a->sh->guest, a->filter.domain);
 	for (const struct domain *d = a->sh->domains; d; d = d->next)
 		if (strcmp(d->name, a->filter.domain) == 0)
 			return may_see((void *)a->who, d);
@@ -131,6 +145,8 @@ static bool take_filter(struct ask *a)
 
 static json_t *verb_status(struct ask *a)
 {
+	if (a->sh->guest)
+		return guest_stats_status(a->sh->guest);
 	return stats_status(a->sh, &a->filter);
 }
 
@@ -146,6 +162,8 @@ static json_t *verb_jobs(struct ask *a)
 
 static json_t *verb_ranks(struct ask *a)
 {
+	if (a->sh->guest)
+		return guest_stats_ranks(a->sh->guest, a->filter.job);
 	return stats_ranks(a->sh, &a->filter);
 }
 
@@ -243,11 +261,26 @@ static const struct verb {
 
 #define VERBS	(sizeof(verbs) / sizeof(verbs[0]))
 
-static const struct verb *find_verb(const char *name)
+/* In a VM there are fewer: the books are with the host's daemon. */
+static bool is_here(const struct shared *sh, const struct verb *v)
+{
+	static const char *const in_guest[] = {
+		"status", "ranks", "config", "version", "help",
+	};
+
+	if (!sh->guest)
+		return true;
+	for (size_t i = 0; i < sizeof(in_guest) / sizeof(in_guest[0]); i++)
+		if (strcmp(in_guest[i], v->name) == 0)
+			return true;
+	return false;
+}
+
+static const struct verb *find_verb(const struct shared *sh, const char *name)
 {
 	for (size_t i = 0; i < VERBS; i++)
 		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
+			return is_here(sh, &verbs[i]) ? &verbs[i] : NULL;
 	return NULL;
 }
 
@@ -286,11 +319,12 @@ static json_t *verb_help(struct ask *a)
 
 	if (json_opt_str(a->args, "args", "verb", &name, &a->err))
 		return refuse(a, "arguments", NULL);
-	if (name && !find_verb(name))
+	if (name && !find_verb(a->sh, name))
 		return refuse(a, "not_found", "there is no such verb");
 	list = json_array();
 	for (size_t i = 0; i < VERBS; i++)
-		if (!name || strcmp(verbs[i].name, name) == 0)
+		if (is_here(a->sh, &verbs[i]) &&
+		    (!name || strcmp(verbs[i].name, name) == 0))
 			json_array_append_new(list, describe(&verbs[i]));
 	return list;
 }
@@ -349,10 +383,11 @@ static json_t *obey(struct ask *a, const json_t *request)
 	    json_opt_obj(request, "", "args", &args, &a->err))
 		return refuse(a, "request", NULL);
 	a->args = args;
-	v = find_verb(cmd);
+	v = find_verb(a->sh, cmd);
 	if (!v) {
-		json_fail(&a->err, 0, "there is no verb \"%.40s\"; `help` "
-			  "lists them", cmd);
+		json_fail(&a->err, 0, "there is no verb \"%.40s\"%s; `help` "
+			  "lists them", cmd, a->sh->guest ?
+			  " in a VM's daemon" : "");
 		return refuse(a, "unknown_verb", NULL);
 	}
 	return carry_out(a, v);

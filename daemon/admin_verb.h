@@ -23,6 +23,9 @@ struct admin_who {
 	unsigned int gids;
 };
 
+/* May they use the verbs of that domain, and start programs in its VMs? */
+bool admin_may(const struct domain *d, const struct admin_who *who);
+
 /**
  * admin_answer() - Carry out one request
  * @line:	@len bytes, without the newline

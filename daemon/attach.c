@@ -142,19 +142,19 @@ static void fill(struct rank *r, const struct session *s,
 	/* Whoever is gone by now has never heard of it. */
 	r->led.acked = r->job->led.gone_epoch;
 	r->led.peer_pid = s->hello.pid;
-	r->led.vm = s->vm_slot;
 	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
 		       SNOO_WIRE_MINOR;
 	r->led.attached_ns = wall_ns();
-	r->led.vcpu = s->vcpu;
+	r->led.vm = s->vm_slot;
 	r->led.sid = s->sid;
+	r->led.vcpu = s->vcpu;
 }
 
 /* A rank in a VM sits where its vCPU sits, and takes no seat of its own. */
 static int take_seat(const struct session *s, struct place_seat *seat,
 		     char why[SNOO_WIRE_TEXT])
 {
-	if (!s->vm)
+	if (!s->vm_slot)
 		return seat_take(s->dom->sh, &s->hello, seat, why);
 	*seat = vm_cpu_seat(s->vm, s->vcpu);
 	return 0;
@@ -205,7 +205,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 		goto err_job;
 	}
 	r->seat = place;
-	r->seated = !s->vm;
+	r->seated = !s->vm_slot;
 	fill(r, s, &seat);
 	ret = touch_rank_begin(r);
 	if (ret) {
@@ -248,7 +248,7 @@ err_job:
 	if (!seat.job)
 		drop_job(j);
 err_seat:
-	if (!s->vm)
+	if (!s->vm_slot)
 		place_give(d->sh->place, &place);
 	return ret;
 }

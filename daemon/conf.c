@@ -4,7 +4,10 @@
  */
 #include "daemon/conf.h"
 
+#include <errno.h>
 #include <fnmatch.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +36,27 @@ char *conf_default_runtime_dir(void)
 	else
 		n = asprintf(&dir, "/tmp/snoo-%u", (unsigned int)geteuid());
 	return n < 0 ? NULL : dir;
+}
+
+int conf_owner_find(const char *name, uint32_t *uid, uint32_t *gid)
+{
+	const char *colon = strchr(name, ':');
+	const struct passwd *pw;
+	const struct group *gr;
+	char *user;
+
+	*uid = *gid = CONF_NO_GID;
+	if (!*name)
+		return 0;
+	user = strndup(name, colon ? (size_t)(colon - name) : strlen(name));
+	pw = user ? getpwnam(user) : NULL;
+	free(user);
+	gr = colon ? getgrnam(colon + 1) : NULL;
+	if (!pw || (colon && !gr))
+		return -ENOENT;
+	*uid = pw->pw_uid;
+	*gid = gr ? gr->gr_gid : pw->pw_gid;
+	return 0;
 }
 
 const struct conf_domain *conf_domain_find(const struct conf *c,

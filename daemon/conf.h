@@ -60,12 +60,30 @@ struct conf_ids {
 	unsigned int n;
 };
 
+/* "user" or "user:group": a user of this system, and one of its groups. */
+struct conf_owner {
+	char *name;		/* "": nobody in particular */
+	uint32_t uid;		/* CONF_NO_GID for "" */
+	uint32_t gid;		/* the same */
+};
+
+struct conf_strings {
+	char **s;
+	unsigned int n;
+};
+
 struct conf_domain {
 	char *name;
 	struct conf_socket socket;	/* runtime_dir/NAME.sock */
 	struct {
 		uint64_t size_bytes;	/* a power of two */
 		uint32_t huge_pages;	/* enum conf_huge */
+		/* In the order of a conf_socket, which has a group too. */
+		char *path;		/* "": a memfd */
+		uint32_t mode;		/* permission bits of that file */
+		char *group;		/* "": leave it */
+		uint32_t gid;		/* of group; CONF_NO_GID */
+		struct conf_owner holder_user;	/* QEMU's user */
 	} pool;
 	struct {
 		struct conf_socket socket;  /* runtime_dir/NAME.ivshmem.sock */
@@ -120,6 +138,18 @@ struct conf {
 		char *data_device;	/* PCI address; "": look for it */
 		char *control_device;
 		char *dax_device;	/* "/dev/dax0.0"; "": look for it */
+		struct {		/* programs that the host may start */
+			struct conf_strings programs;	/* none: off */
+			char *user;		/* that they run as; not root */
+			struct conf_strings env; /* "NAME", "NAME=VALUE" */
+			bool home;		/* start there, not in / */
+			struct {
+				uint32_t processes;	/* at a time */
+				uint32_t nofile;
+				uint64_t as_bytes;	/* 0: no limit */
+				uint32_t nice;
+			} limits;
+		} run;
 	} guest;
 
 	struct conf_domain *domains;
@@ -209,6 +239,9 @@ const struct conf_domain *conf_domain_find(const struct conf *c,
  * a job's, or "slot:3" for the VM in slot 3 (no job's name has a colon). */
 uint32_t conf_weight(const struct conf_domain *d, const char *name);
 uint64_t conf_rate_limit(const struct conf_domain *d, const char *name);
+
+/* 0, or -ENOENT: no such user or group.  "" is nobody, CONF_NO_GID twice. */
+int conf_owner_find(const char *name, uint32_t *uid, uint32_t *gid);
 
 /* [A-Za-z0-9._-]{1,63}, and not "." or "..": it becomes a file's name. */
 bool conf_name_ok(const char *name);

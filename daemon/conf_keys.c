@@ -71,6 +71,12 @@ static const struct conf_word huge[] = {
 	{ NULL, 0 },
 };
 
+/* CONF_GROUP finds the gid where a conf_socket has it. */
+_Static_assert(offsetof(struct conf_domain, pool.gid) -
+	       offsetof(struct conf_domain, pool.group) ==
+	       offsetof(struct conf_socket, gid) -
+	       offsetof(struct conf_socket, group), "conf: pool.gid moved");
+
 /* The name of a key is the name of its field. */
 #define KEY_OF(where, field, kind, text, ...)				\
 	{ .path = #field, .type = (kind), .offset = offsetof(where, field), \
@@ -116,6 +122,17 @@ const struct conf_key conf_keys[] = {
 	KEY(guest.data_device, CONF_STRING, "\"\"", FIXED),
 	KEY(guest.control_device, CONF_STRING, "\"\"", FIXED),
 	KEY(guest.dax_device, CONF_PATH, "\"\"", FIXED),
+	KEY(guest.run.programs, CONF_PROGRAMS, "[]", FIXED),
+	KEY(guest.run.user, CONF_STRING, "\"\"", FIXED),
+	KEY(guest.run.env, CONF_ENV, "[]", FIXED),
+	KEY(guest.run.home, CONF_BOOL, "false", FIXED),
+	KEY(guest.run.limits.processes, CONF_INT, "64",
+	    FIXED, .min = 1, .max = 1024),
+	KEY(guest.run.limits.nofile, CONF_INT, "1024",
+	    FIXED, .min = 16, .max = 1048576),
+	KEY(guest.run.limits.as_bytes, CONF_SIZE64, "0",
+	    FIXED, .min = 0, .max = T),
+	KEY(guest.run.limits.nice, CONF_INT, "0", FIXED, .min = 0, .max = 19),
 	{ .path = NULL },
 };
 
@@ -130,6 +147,10 @@ const struct conf_key conf_domain_keys[] = {
 	KEY(pool.size_bytes, CONF_SIZE64, "\"64M\"",
 	    FIXED, .min = M, .max = T, .pow2 = true),
 	KEY(pool.huge_pages, CONF_ENUM, "\"auto\"", FIXED, .words = huge),
+	KEY(pool.path, CONF_PATH, "\"\"", FIXED),
+	KEY(pool.mode, CONF_MODE, "\"0660\"", FIXED),
+	KEY(pool.group, CONF_GROUP, "\"\"", FIXED),
+	KEY(pool.holder_user, CONF_OWNER, "\"\"", FIXED),
 
 	KEY(ivshmem.socket.path, CONF_PATH, "\"\"", FIXED),
 	KEY(ivshmem.socket.mode, CONF_MODE, "\"0660\"", FIXED),

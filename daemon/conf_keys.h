@@ -16,6 +16,7 @@ enum conf_type {
 	CONF_STRING,	/* char *: any text */
 	CONF_PATH,	/* char *: "" or an absolute path */
 	CONF_GROUP,	/* char * in a struct conf_socket, gid beside it */
+	CONF_OWNER,	/* struct conf_owner: "user" or "user:group" */
 	CONF_BOOL,	/* bool */
 	CONF_INT,	/* uint32_t */
 	CONF_INT_AUTO,	/* uint32_t, or "auto": CONF_AUTO */
@@ -27,6 +28,8 @@ enum conf_type {
 	CONF_RATES,	/* struct conf_rules: glob to bytes per second */
 	CONF_UIDS,	/* struct conf_ids: numbers or names of users */
 	CONF_GIDS,	/* struct conf_ids: numbers or names of groups */
+	CONF_PROGRAMS,	/* struct conf_strings: absolute paths */
+	CONF_ENV,	/* struct conf_strings: NAME or NAME=VALUE */
 };
 
 struct conf_word {

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/conf_run.h"
 #include "daemon/conf_set.h"
 #include "daemon/conf_value.h"
 #include "daemon/ivshmem.h"
@@ -480,7 +481,10 @@ static int check(const struct conf *c, struct conf_report *r)
 {
 	const struct conf_at domains = { .key = "domains" };
 	int ret = check_sockets(c, r);
+	int wrong = ret == -ENOMEM ? ret : conf_run_check(c, r);
 
+	if (wrong)
+		ret = wrong;
 	for (unsigned int i = 0; i < c->ndomains && ret != -ENOMEM; i++) {
 		const struct conf_domain *d = &c->domains[i];
 		const struct conf_at at = { .up = &domains, .key = d->name };

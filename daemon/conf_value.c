@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/conf_run.h"
 #include "daemon/json.h"
 
 #define GLOB_MAX	127
@@ -257,6 +258,23 @@ static struct conf_socket *socket_of(void *base, const struct conf_key *key)
 				      offsetof(struct conf_socket, group));
 }
 
+static int read_owner(struct conf_owner *o, const struct conf_key *key,
+		      const json_t *value, const struct conf_at *at,
+		      struct conf_report *r)
+{
+	int ret = read_string(&o->name, key, value, at, r);
+
+	if (ret || conf_owner_find(o->name, &o->uid, &o->gid) == 0)
+		return ret;
+	ret = conf_wrong(r, at, CONF_AT_VALUE,
+			 "this system has no user or "
+			 "group \"%.60s\"; \"user\" or \"user:group\"",
+			 o->name);
+	free(o->name);
+	o->name = NULL;
+	return ret;
+}
+
 /* ---- lists ------------------------------------------------------------ */
 
 static bool glob_ok(const char *glob)
@@ -409,6 +427,8 @@ int conf_value_read(void *base, const struct conf_key *key,
 		return read_string(f, key, value, at, r);
 	case CONF_GROUP:
 		return read_group(socket_of(base, key), key, value, at, r);
+	case CONF_OWNER:
+		return read_owner(f, key, value, at, r);
 	case CONF_BOOL:
 		if (!json_is_boolean(value))
 			return conf_wrong(r, at, CONF_AT_VALUE,
@@ -422,6 +442,9 @@ int conf_value_read(void *base, const struct conf_key *key,
 	case CONF_UIDS:
 	case CONF_GIDS:
 		return read_ids(f, key, value, at, r);
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		return conf_run_read(f, key, value, at, r);
 	case CONF_SIZE64:
 		return read_number(key, value, at, r, f);
 	default:
@@ -474,6 +497,7 @@ json_t *conf_value_write(const void *base, const struct conf_key *key)
 	case CONF_STRING:
 	case CONF_PATH:
 	case CONF_GROUP:
+	case CONF_OWNER:
 		return json_string(*(char *const *)f);
 	case CONF_BOOL:
 		return json_boolean(*(const bool *)f);
@@ -483,6 +507,9 @@ json_t *conf_value_write(const void *base, const struct conf_key *key)
 	case CONF_UIDS:
 	case CONF_GIDS:
 		return write_ids(f);
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		return conf_run_write(f);
 	case CONF_SIZE64:
 		return json_integer((json_int_t)*(const uint64_t *)f);
 	case CONF_MODE:
@@ -508,6 +535,7 @@ void conf_value_free(void *base, const struct conf_key *key)
 	case CONF_STRING:
 	case CONF_PATH:
 	case CONF_GROUP:
+	case CONF_OWNER:
 		free(*(char **)f);
 		*(char **)f = NULL;
 		break;
@@ -519,6 +547,10 @@ void conf_value_free(void *base, const struct conf_key *key)
 	case CONF_GIDS:
 		free(((struct conf_ids *)f)->id);
 		*(struct conf_ids *)f = (struct conf_ids){ .n = 0 };
+		break;
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		conf_run_free(f);
 		break;
 	default:
 		break;
@@ -534,6 +566,8 @@ static size_t field_size(enum conf_type type)
 	case CONF_GROUP:
 		return sizeof(struct conf_socket) -
 		       offsetof(struct conf_socket, group);
+	case CONF_OWNER:
+		return sizeof(struct conf_owner);
 	case CONF_BOOL:
 		return sizeof(bool);
 	case CONF_SIZE64:
@@ -544,6 +578,9 @@ static size_t field_size(enum conf_type type)
 	case CONF_UIDS:
 	case CONF_GIDS:
 		return sizeof(struct conf_ids);
+	case CONF_PROGRAMS:
+	case CONF_ENV:
+		return sizeof(struct conf_strings);
 	default:
 		return sizeof(uint32_t);
 	}

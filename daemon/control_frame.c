@@ -164,7 +164,7 @@ static bool hello_ok(struct vm *vm, const struct snoo_ctl_hello *h)
 	else if (h->bells < SNOO_CTL_BELLS_EVENTFD ||
 		 h->bells > SNOO_CTL_BELLS_POLL ||
 		 h->memory < SNOO_CTL_MAP_DAX ||
-		 h->memory > SNOO_CTL_MAP_SYSFS || h->runs > 1)
+		 h->memory > SNOO_CTL_MAP_MEMFD || h->runs > 1)
 		refuse(vm, EINVAL, "HELLO with bells %u, memory %u, runs %u",
 		       h->bells, h->memory, h->runs);
 	else

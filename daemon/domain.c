@@ -17,6 +17,7 @@
 #include "daemon/adopt.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+#include "daemon/run.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
 #include "daemon/span.h"
@@ -135,6 +136,33 @@ static int open_listener(struct domain *d, char why[DOMAIN_TEXT])
 			   state_keep_name(name, d, "listener"), why);
 }
 
+/* A path for QEMU's nvdimm.  Without one VMs still have the PCI device. */
+static void open_path(struct domain *d)
+{
+	struct holder_params p = {
+		.domain = d->name,
+		.runtime_dir = d->sh->conf->runtime_dir,
+		.pool_fd = d->pool.fd,
+		.uid = d->conf->pool.holder_user.uid,
+		.gid = d->conf->pool.holder_user.gid,
+		.loop = d->sh->loop,
+	};
+	int ret;
+
+	if (d->conf->ivshmem.slots == 1)
+		return;
+	ret = *d->pool.path ? holder_link(&d->holder, p.domain, p.runtime_dir,
+					  d->pool.path)
+			    : holder_open(&d->holder, &p);
+	if (ret)
+		log_warn("domain %s: %s", d->name, d->holder.warning);
+	else
+		log_info("the pool has a path domain=%s path=%s target=%s "
+			 "sealed=%s",
+			 d->name, d->holder.path, d->holder.target,
+			 d->pool.sealed ? "yes" : "no");
+}
+
 /* ---- a fresh domain ---- */
 
 static int make(struct domain *d, char why[DOMAIN_TEXT])
@@ -145,6 +173,10 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 		.nranks = d->conf->ranks_max,
 		.huge = (enum conf_huge)d->conf->pool.huge_pages,
 		.topo = d->sh->topo,
+		.vms = d->conf->ivshmem.slots > 1,
+		.path = d->conf->pool.path,
+		.mode = d->conf->pool.mode,
+		.gid = d->conf->pool.gid,
 	};
 	struct ledger_params lp = {
 		.name = d->name,
@@ -167,6 +199,7 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	led.huge = d->pool.huge;
 	d->slots = lp.nvms + 1;
 	d->vectors = led.vectors = lp.nvms ? d->conf->ivshmem.vectors : 0;
+	led.unsealed = !d->pool.sealed;
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
@@ -226,7 +259,8 @@ static int adopt(struct domain *d, int ledger, int pool,
 	}
 	pp.size = head->pool_size;
 	pp.nranks = head->nranks;
-	ret = pool_adopt(&d->pool, &pp, pool, why);
+	pp.vms = d->conf->ivshmem.slots > 1;
+	ret = pool_adopt(&d->pool, &pp, pool, !led.unsealed, why);
 	if (ret)
 		return ret;
 	d->pool.huge = led.huge;
@@ -331,6 +365,7 @@ static int open_domain(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	session_end_all(d, ENODEV, why);
 	vm_close(d, LISTEN_UNLINK);
+	pool_remove(&d->pool);
 	close_parts(d);
 	if (ret != -ENOENT) {
 		log_always(LOG_LEVEL_ERROR, "domain lost domain=%s "
@@ -360,7 +395,8 @@ int domain_open(struct domain **out, struct shared *sh,
 	d->sh = sh;
 	d->conf = conf;
 	d->lock_fd = lock_fd;
-	d->pool.fd = -1;
+	d->pool.fd = d->pool.lock_fd = -1;
+	holder_init(&d->holder);
 	d->listener.fd = d->listener.spare = -1;
 	for (int i = 0; i < VM_LINES; i++)
 		d->vm_listener[i].fd = d->vm_listener[i].spare = -1;
@@ -383,6 +419,7 @@ int domain_open(struct domain **out, struct shared *sh,
 		domain_close(d, DOMAIN_STOP);
 		return ret;
 	}
+	open_path(d);
 	*out = d;
 	return 0;
 }
@@ -396,6 +433,7 @@ int domain_start(struct domain *d)
 {
 	int ret = listen_start(&d->listener, d->sh->loop, on_client, d);
 
+	run_start(d);
 	return ret ? ret : vm_start(d);
 }
 
@@ -433,6 +471,7 @@ static void forget_ranks(struct domain *d)
 	forget(d, "listener");
 	forget(d, "ledger");
 	forget(d, "pool");
+	pool_remove(&d->pool);
 }
 
 static void tell_stop(struct domain *d)
@@ -471,7 +510,10 @@ void domain_close(struct domain *d, enum domain_end end)
 	} else {
 		session_let_go(d);
 	}
+	run_close(d, file == LISTEN_UNLINK ? "the daemon stops" :
+		  "the daemon was restarted");
 	vm_close(d, file);
+	holder_close(&d->holder);
 	share_close(d);
 	reap_close(d);
 	span_close(d);

@@ -9,9 +9,15 @@
  *   way     memory                 bells in            bells out
  *   vfio    /dev/dax, else BAR2    MSI-X -> eventfd    VFIO_DEVICE_IOEVENTFD
  *   sysfs   /dev/dax, else BAR2    none: poll          the register
+ *   socket  the memfd              eventfds            eventfds
  *
  * sysfs is for VMs without a vIOMMU (or with one that vfio refuses): ranks
  * then poll, and guest_dev_why() says why.
+ *
+ * socket is for containers, for hypervisors that pass the sockets through, and
+ * for tests: guest.data_device and guest.control_device are paths of the
+ * host's ivshmem sockets then, and we are the client that QEMU would be.  A
+ * small process of ours stands for the VM (guest_holder.h).
  *
  * Privilege: root, or CAP_SYS_ADMIN-free with the unit's udev rule having bound
  * and chowned the devices before.  Everything is opened before privileges are
@@ -39,7 +45,8 @@ struct guest_dev_map {
 	uint64_t offset;		/* where in fd: wire's map_offset */
 	uint64_t skip;			/* wire's map_skip */
 	uint32_t kind;			/* enum snoo_ctl_map_kind */
-	char path[128];			/* "/dev/dax0.0", "0000:00:02.0 BAR2" */
+	char path[128];			/* "/dev/dax0.0", "0000:00:02.0 BAR2",
+					 * or the socket's path */
 };
 
 /**
@@ -52,10 +59,17 @@ struct guest_dev_map {
  *	-ENODEV	 no pair of SNOO's devices in this VM
  *	-EACCES	 there is, and we may not open it
  *	-EBUSY	 another process has it
+ *	-ECONNREFUSED	sockets: the host refuses us, or nobody listens
+ *	-EPROTO	 sockets: what answers is no ivshmem server of ours
  *	-EPROTONOSUPPORT	the host's daemon speaks another major version
  */
 int guest_dev_open(struct guest_dev **out, const struct conf *conf,
 		   struct keeper *k, char why[GUEST_DEV_TEXT]);
+/* The same, with sysfs, /dev and modules elsewhere: for tests. */
+struct guest_sys;
+int guest_dev_open_in(struct guest_dev **out, const struct guest_sys *sys,
+		      const struct conf *conf, struct keeper *k,
+		      char why[GUEST_DEV_TEXT]);
 /* The keeper still has the fds. */
 void guest_dev_close(struct guest_dev *g);
 
@@ -91,10 +105,13 @@ int guest_dev_vector(const struct guest_dev *g, uint32_t vector);
  * guest_dev_bell() - The eventfd by which a rank of ours rings @slot, @vector
  *
  * Made and bound to the doorbell register at its first use, kept with the
- * keeper ("guest/bell/SLOT/VECTOR"), shared by the whole guest.  For our own
+ * keeper ("guest/pool/bell/SLOT/VECTOR"), shared by the whole guest.  For our own
  * slot: guest_dev_vector().
  *
- * Return: an fd that stays ours, or -errno (-ENOSPC: the device takes no more)
+ * Return: an fd that stays ours, or negative error code
+ *	-ENOSPC	 the device takes no more: guest_dev_ring()
+ *	-EOPNOTSUPP	this way has no eventfds (sysfs)
+ *	-EINVAL	 no such slot or vector, or none that we may ring
  */
 int guest_dev_bell(struct guest_dev *g, uint32_t slot, uint32_t vector);
 

@@ -103,7 +103,9 @@ struct ledger_domain {
 	uint32_t huge;			/* 1: the pool has 2 MiB pages */
 	uint32_t vectors;		/* of each VM slot; 0: no VMs */
 	uint64_t kept_next;		/* ledger_next_kept() */
-	uint64_t spare[4];		/* zero; for the daemon's use */
+	uint32_t unsealed;		/* 1: the pool is a file (pool_file.h) */
+	uint32_t unused;
+	uint64_t spare[3];		/* zero; for the daemon's use */
 	char lost[LEDGER_NAME];
 };
 

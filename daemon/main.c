@@ -10,7 +10,9 @@
  *  5. runtime directory, locks	one daemon for each domain
  *  6. machine			topology, seats
  *  7. loop, signals
- *  8. domains			made, or adopted from a daemon that died
+ *  8. domains			made, or adopted from a daemon that died;
+ *				in a VM (role guest) the devices and the
+ *				sessions of its processes instead
  *  9. admin socket
  * 10. privs_limit()		capabilities that only the start needed
  * 11. listeners			from here on clients come in
@@ -27,19 +29,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/admin.h"
 #include "daemon/budget.h"
 #include "daemon/conf.h"
 #include "daemon/domain.h"
+#include "daemon/guest.h"
+#include "daemon/guest_dev.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/opts.h"
 #include "daemon/place.h"
 #include "daemon/privs.h"
+#include "daemon/rundir.h"
 #include "daemon/sdnotify.h"
 #include "daemon/state.h"
 #include "daemon/topo.h"
@@ -62,6 +67,7 @@ struct daemon {
 	struct admin *admin;
 	bool resumes;			/* fds were kept for us */
 	bool has_keeper;		/* a process of ours, above us */
+	bool in_vm;			/* role guest */
 };
 
 static int say(int code, const char *text)
@@ -109,49 +115,27 @@ static int follow_parent(void)
 
 /* ---- 5: runtime directory, locks ---- */
 
-static int make_dir(const char *path)
-{
-	mode_t mode = geteuid() == 0 ? 0755 : 0700;
-	char part[4096];
-
-	if (strlen(path) >= sizeof(part))
-		return -ENAMETOOLONG;
-	for (size_t i = 1; path[i - 1]; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		if (mkdir(part, mode) == 0) {
-			/* The umask is not what decides here. */
-			if (chmod(part, mode))
-				return -errno;
-		} else if (errno != EEXIST) {
-			return -errno;
-		}
-	}
-	return 0;
-}
-
 static int prepare_dir(const struct conf *c)
 {
-	struct stat st;
-	int ret = make_dir(c->runtime_dir);
+	int ret = rundir_prepare(c->runtime_dir);
 
-	if (ret == 0 && stat(c->runtime_dir, &st))
-		ret = -errno;
-	if (ret == 0 && !S_ISDIR(st.st_mode))
-		ret = -ENOTDIR;
-	if (ret == 0 && st.st_uid != geteuid() && st.st_uid != 0)
-		ret = -EPERM;
 	if (ret)
 		log_always(LOG_LEVEL_ERROR, "runtime directory path=%s "
 			   "error=\"%s\"", c->runtime_dir, strerror(-ret));
 	return ret;
 }
 
-static int lock_all(const struct conf *c, int *fds)
+/* A VM's daemon serves one domain: the one that its devices belong to. */
+static unsigned int domains_served(const struct daemon *dm)
 {
-	for (unsigned int i = 0; i < c->ndomains; i++) {
+	return dm->in_vm ? 1 : dm->sh.conf->ndomains;
+}
+
+static int lock_all(const struct daemon *dm, int *fds)
+{
+	const struct conf *c = dm->sh.conf;
+
+	for (unsigned int i = 0; i < domains_served(dm); i++) {
 		char why[DOMAIN_TEXT];
 		int ret = domain_lock(&fds[i], c->runtime_dir,
 				      c->domains[i].name, why);
@@ -167,12 +151,13 @@ static int lock_all(const struct conf *c, int *fds)
 }
 
 /* Before we become the keeper: is there anything to keep for us? */
-static int probe_locks(const struct conf *c)
+static int probe_locks(const struct daemon *dm)
 {
-	int *fds = calloc(c->ndomains, sizeof(*fds));
-	int code = fds ? lock_all(c, fds) : EXIT_FAILED;
+	unsigned int n = domains_served(dm);
+	int *fds = calloc(n, sizeof(*fds));
+	int code = fds ? lock_all(dm, fds) : EXIT_FAILED;
 
-	for (unsigned int i = 0; code == EXIT_OK && i < c->ndomains; i++)
+	for (unsigned int i = 0; code == EXIT_OK && i < n; i++)
 		close(fds[i]);
 	free(fds);
 	return code;
@@ -395,6 +380,22 @@ static int open_domains(struct daemon *dm, int *locks)
 	return EXIT_OK;
 }
 
+static int open_guest(struct daemon *dm, int *lock)
+{
+	struct guest *g;
+	char why[DOMAIN_TEXT];
+	int fd = *lock, ret;
+
+	*lock = -1;			/* the guest's, whatever happens */
+	ret = guest_open(&g, &dm->sh, fd, why);
+	if (ret == 0)
+		return EXIT_OK;
+	log_always(LOG_LEVEL_ERROR, "guest: %s", why);
+	/* The host may come, or the device may be plugged, later. */
+	return ret == -EINVAL || ret == -ENAMETOOLONG ? EXIT_CONFIG :
+	       EXIT_FAILED;
+}
+
 static int limit(const struct conf *c, char why[PRIVS_TEXT])
 {
 	int ret = privs_limit(PRIVS_KEEP, why);
@@ -429,6 +430,8 @@ static int start_all(struct daemon *dm)
 	ret = limit(dm->sh.conf, why);
 	for (struct domain *d = dm->sh.domains; d && ret == 0; d = d->next)
 		ret = domain_start(d);
+	if (ret == 0 && dm->sh.guest)
+		ret = guest_start(dm->sh.guest);
 	if (ret == 0)
 		ret = filter(dm->sh.conf, why);
 	if (ret) {
@@ -456,9 +459,10 @@ static int serve(struct daemon *dm, int *locks)
 		ret = watch_keeper(dm);
 	if (ret)
 		return say(EXIT_FAILED, strerror(-ret));
-	code = check_budget(&dm->sh);
+	code = dm->in_vm ? EXIT_OK : check_budget(&dm->sh);
 	if (code == EXIT_OK)
-		code = open_domains(dm, locks);
+		code = dm->in_vm ? open_guest(dm, locks) :
+		       open_domains(dm, locks);
 	if (code)
 		return code;
 	SNOO_TESTPOINT("daemon_domains_open");
@@ -473,9 +477,10 @@ static int serve(struct daemon *dm, int *locks)
 		return say(EXIT_FAILED, strerror(-ret));
 	SNOO_TESTPOINT("daemon_ready");
 	say_ready(dm);
-	log_always(LOG_LEVEL_INFO, "ready version=%s pid=%d runtime_dir=%s "
-		   "domains=%u keeper=\"%s\"", SNOO_VERSION, (int)getpid(),
-		   dm->sh.conf->runtime_dir, dm->sh.conf->ndomains,
+	log_always(LOG_LEVEL_INFO, "ready version=%s pid=%d role=%s "
+		   "runtime_dir=%s domains=%u keeper=\"%s\"", SNOO_VERSION,
+		   (int)getpid(), dm->in_vm ? "guest" : "host",
+		   dm->sh.conf->runtime_dir, domains_served(dm),
 		   keeper_describe(dm->sh.keeper));
 	return loop_run(dm->sh.loop);
 }
@@ -487,6 +492,7 @@ static void close_all(struct daemon *dm, int code)
 	enum domain_end end = again ? DOMAIN_HAND_OVER : DOMAIN_STOP;
 
 	admin_close(dm->admin);
+	guest_close(dm->sh.guest, end);
 	while (dm->sh.domains)
 		domain_close(dm->sh.domains, end);
 	loop_unwatch(dm->keeper_death);
@@ -520,7 +526,7 @@ static int run(struct daemon *dm)
 		goto out;
 	}
 	dm->resumes = keeper_inherited(dm->sh.keeper, &inherited) > 0;
-	code = lock_all(c, locks);
+	code = lock_all(dm, locks);
 	if (code == EXIT_OK)
 		code = serve(dm, locks);
 out:
@@ -537,6 +543,8 @@ int main(int argc, char **argv)
 	static struct daemon dm;
 	int code;
 
+	/* Does not come back in a process that only holds a pool. */
+	holder_main(argc, argv);
 	opts_parse(&dm.opts, argc, argv);
 	switch (dm.opts.what) {
 	case OPTS_EXIT:
@@ -552,11 +560,9 @@ int main(int argc, char **argv)
 	if (read_conf(&dm.opts, &dm.sh.conf))
 		return EXIT_CONFIG;
 	log_open((enum log_level)dm.sh.conf->log_level);
-	if (dm.sh.conf->role == CONF_ROLE_GUEST) {
-		code = say(EXIT_CONFIG, "role \"guest\" is for a daemon in a "
-			   "VM with SNOO's devices; this one serves a host");
-		goto out;
-	}
+	dm.in_vm = dm.sh.conf->role == CONF_ROLE_GUEST ||
+		   (dm.sh.conf->role == CONF_ROLE_AUTO &&
+		    guest_dev_present(dm.sh.conf));
 	if (dm.opts.exit_with_parent && follow_parent()) {
 		code = say(EXIT_FAILED, "the process that started the daemon "
 			   "has ended");
@@ -570,7 +576,7 @@ int main(int argc, char **argv)
 			.argv = argv, .ready_fd = dm.opts.ready_fd,
 		};
 
-		code = probe_locks(dm.sh.conf);
+		code = probe_locks(&dm);
 		if (code == EXIT_OK)
 			code = keeper_run(&p);
 		goto out;

@@ -33,6 +33,21 @@ int peer_credentials(int fd, struct who *who)
 	return 0;
 }
 
+unsigned int peer_groups(int fd, gid_t gid, gid_t *out, unsigned int max)
+{
+	socklen_t len = (max - 1) * (socklen_t)sizeof(gid_t);
+
+	out[0] = gid;
+#ifdef SO_PEERGROUPS
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, out + 1, &len) == 0)
+		return 1 + (unsigned int)(len / sizeof(gid_t));
+#else
+	(void)len;
+	(void)fd;
+#endif
+	return 1;
+}
+
 uint64_t peer_start_time(pid_t pid)
 {
 	char path[40], text[1024], *p;

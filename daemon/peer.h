@@ -21,6 +21,9 @@ struct who {
 /** peer_credentials() - Without the pidfd: 0 or -errno */
 int peer_credentials(int fd, struct who *who);
 
+/* Its groups, @gid first: how many, @max at most. */
+unsigned int peer_groups(int fd, gid_t gid, gid_t *out, unsigned int max);
+
 /**
  * peer_identify() - Add pidfd and start time
  * @why:	On failure a sentence

@@ -10,8 +10,11 @@
  * node's part is bound while it is untouched; populated; sealed; formatted.
  * Without enough huge pages, `auto` starts again with ordinary ones.
  *
- * The first 2 MiB hold nothing (abi.h): of an ordinary pool they stay
- * unpopulated and cost nothing.
+ * The first 2 MiB hold nothing but the info block for guests (nvdimm.h): where
+ * no VM may attach they stay, of an ordinary pool, unpopulated and cost nothing.
+ *
+ * A file with a path goes the same way, but its file system decides about huge
+ * pages, and nothing can seal it.
  */
 
 #include "daemon/pool.h"
@@ -27,6 +30,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "daemon/nvdimm.h"
 #include "daemon/pool_room.h"
 
 #ifndef MFD_HUGE_2MB
@@ -124,6 +128,12 @@ static void plan_zones(struct pool *p, const struct topo *t)
 	p->nzones = n;
 }
 
+/* Of an ordinary pool, the bytes at its start that nobody touches. */
+static uint64_t untouched(const struct pool_params *params)
+{
+	return params->vms ? 0 : SNOO_ABI_HEAD_OFFSET;
+}
+
 /* Is there enough? */
 static int ask(const struct pool_params *params, bool huge, char *why)
 {
@@ -141,7 +151,7 @@ static int ask(const struct pool_params *params, bool huge, char *why)
 			    (unsigned long long)need,
 			    (unsigned long long)room);
 	}
-	need = params->size - SNOO_ABI_HEAD_OFFSET;
+	need = params->size - untouched(params);
 	room = pool_room_bytes();
 	if (room >= need)
 		return 0;
@@ -153,21 +163,35 @@ static int ask(const struct pool_params *params, bool huge, char *why)
 
 /* ---- memory ---- */
 
-static int make_file(struct pool *p, bool huge, char *why)
+static int make_memfd(struct pool *p, char *why)
 {
 	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	char name[sizeof(p->name) + 16];
-	int ret;
+	int fd, ret;
 
-	if (huge)
+	if (p->huge)
 		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
 	snprintf(name, sizeof(name), "snoo-pool-%s", p->name);
-	p->fd = memfd_create(name, flags);
-	if (p->fd < 0) {
-		ret = -errno;
-		return fail(ret, why, "memfd_create%s: %s",
-			    huge ? " with huge pages" : "", strerror(-ret));
-	}
+	fd = memfd_create(name, flags);
+	if (fd >= 0)
+		return fd;
+	ret = -errno;
+	return fail(ret, why, "memfd_create%s: %s",
+		    p->huge ? " with huge pages" : "", strerror(-ret));
+}
+
+static int make_file(struct pool *p, const struct pool_params *params,
+		     char *why)
+{
+	int ret;
+
+	if (*p->path)
+		p->fd = pool_file_create(p->path, params->mode, params->gid,
+					 &p->lock_fd, why);
+	else
+		p->fd = make_memfd(p, why);
+	if (p->fd < 0)
+		return p->fd;
 	if (ftruncate(p->fd, (off_t)p->region.size)) {
 		ret = -errno;
 		return fail(ret, why, "cannot make the pool %llu bytes: %s",
@@ -223,9 +247,8 @@ static void bind_zones(struct pool *p, const struct topo *t)
 	}
 }
 
-static int populate(struct pool *p, char *why)
+static int populate(struct pool *p, uint64_t skip, char *why)
 {
-	uint64_t skip = p->huge ? 0 : SNOO_ABI_HEAD_OFFSET;
 	unsigned char *at = p->region.base + skip;
 	size_t bytes = p->region.size - skip;
 	int ret;
@@ -257,10 +280,12 @@ static void format(void *arg)
 	shm_region_format(r, r->base);
 }
 
-static int format_guarded(struct pool *p, char *why)
+static int format_guarded(struct pool *p, bool vms, char *why)
 {
 	int ret = guard_run(&p->guard, format, &p->region);
 
+	if (ret == 0 && vms)
+		ret = pool_write_info(p);
 	if (ret)
 		return fail(ret, why, "pages of the pool are gone");
 	return 0;
@@ -273,10 +298,24 @@ static void undo(struct pool *p)
 		munmap(p->region.base, p->region.size);
 	if (p->fd >= 0)
 		close(p->fd);
+	if (p->lock_fd >= 0)
+		close(p->lock_fd);
 	p->region.base = NULL;
 	p->region.head = NULL;
-	p->fd = -1;
+	p->fd = p->lock_fd = -1;
 	guard_init(&p->guard, NULL, 0);
+}
+
+/* A file can't be sealed (EPERM), which status says. */
+static int seal(struct pool *p, char *why)
+{
+	if (*p->path)
+		return 0;
+	if (fcntl(p->fd, F_ADD_SEALS, SEALS))
+		return fail(-errno, why, "cannot seal the pool: %s",
+			    strerror(errno));
+	p->sealed = true;
+	return 0;
 }
 
 static int create_with(struct pool *p, const struct pool_params *params,
@@ -288,27 +327,26 @@ static int create_with(struct pool *p, const struct pool_params *params,
 	ret = ask(params, huge, why);
 	if (ret)
 		return ret;
-	ret = make_file(p, huge, why);
+	ret = make_file(p, params, why);
 	if (ret)
 		goto out_undo;
 	ret = map(p, why);
 	if (ret)
 		goto out_undo;
 	bind_zones(p, params->topo);
-	ret = populate(p, why);
+	ret = populate(p, huge ? 0 : untouched(params), why);
 	if (ret)
 		goto out_undo;
-	if (fcntl(p->fd, F_ADD_SEALS, SEALS)) {
-		ret = fail(-errno, why, "cannot seal the pool: %s",
-			   strerror(errno));
+	ret = seal(p, why);
+	if (ret)
 		goto out_undo;
-	}
-	ret = format_guarded(p, why);
+	ret = format_guarded(p, params->vms, why);
 	if (ret)
 		goto out_undo;
 	return 0;
 
 out_undo:
+	pool_remove(p);
 	undo(p);
 	return ret;
 }
@@ -318,8 +356,35 @@ out_undo:
 static void begin(struct pool *p, const struct pool_params *params)
 {
 	memset(p, 0, sizeof(*p));
-	p->fd = -1;
+	p->fd = p->lock_fd = -1;
 	snprintf(p->name, sizeof(p->name), "%s", params->name);
+}
+
+/* Status repeats it. */
+static void warn_file(struct pool *p)
+{
+	snprintf(p->warning, sizeof(p->warning), "unsealed: pool.path is a "
+		 "file, and a peer that cuts it short ends this domain%s",
+		 p->huge ? "" : "; ordinary pages, slower");
+}
+
+static int create_file(struct pool *p, const struct pool_params *params,
+		       char *why)
+{
+	bool huge;
+	int ret;
+
+	if (strlen(params->path) >= sizeof(p->path))
+		return fail(-EINVAL, why, "pool.path is too long: at most %zu "
+			    "bytes", sizeof(p->path) - 1);
+	ret = pool_file_system(params->path, params->huge, &huge, why);
+	if (ret)
+		return ret;
+	strcpy(p->path, params->path);
+	ret = create_with(p, params, huge, why);
+	if (!ret)
+		warn_file(p);
+	return ret;
 }
 
 int pool_create(struct pool *p, const struct pool_params *params,
@@ -334,6 +399,8 @@ int pool_create(struct pool *p, const struct pool_params *params,
 	if (ret)
 		return ret;
 	plan_zones(p, params->topo);
+	if (params->path && *params->path)
+		return create_file(p, params, why);
 	if (params->huge == CONF_HUGE_NEVER)
 		return create_with(p, params, false, why);
 
@@ -349,7 +416,7 @@ int pool_create(struct pool *p, const struct pool_params *params,
 	return ret;
 }
 
-static int check_file(struct pool *p, char *why)
+static int check_file(struct pool *p, bool sealed, char *why)
 {
 	struct statfs fs;
 	struct stat st;
@@ -365,16 +432,19 @@ static int check_file(struct pool *p, char *why)
 		return fail(-EBADMSG, why, "the kept pool has %lld bytes, the "
 			    "ledger says %llu", (long long)st.st_size,
 			    (unsigned long long)p->region.size);
+	p->huge = fs.f_type == HUGETLBFS_MAGIC;
+	if (!sealed)
+		return pool_file_adopt(p->fd, p->path, &p->lock_fd, why);
 	seals = fcntl(p->fd, F_GET_SEALS);
 	if (seals < 0 || (seals & SEALS) != SEALS)
 		return fail(-EBADMSG, why, "the kept pool is not sealed "
 			    "against resizing");
-	p->huge = fs.f_type == HUGETLBFS_MAGIC;
+	p->sealed = true;
 	return 0;
 }
 
 int pool_adopt(struct pool *p, const struct pool_params *params, int fd,
-	       char why[POOL_TEXT])
+	       bool sealed, char why[POOL_TEXT])
 {
 	int ret;
 
@@ -387,16 +457,18 @@ int pool_adopt(struct pool *p, const struct pool_params *params, int fd,
 		goto out_undo;
 	}
 	plan_zones(p, params->topo);
-	ret = check_file(p, why);
+	ret = check_file(p, sealed, why);
 	if (ret)
 		goto out_undo;
 	ret = map(p, why);
 	if (ret)
 		goto out_undo;
-	ret = format_guarded(p, why);
+	ret = format_guarded(p, params->vms, why);
 	if (ret)
 		goto out_undo;
-	if (!p->huge)
+	if (!sealed)
+		warn_file(p);
+	else if (!p->huge)
 		snprintf(p->warning, sizeof(p->warning),
 			 "ordinary pages, slower: the pool was made so");
 	return 0;
@@ -409,4 +481,19 @@ out_undo:
 void pool_close(struct pool *p)
 {
 	undo(p);
+}
+
+void pool_remove(struct pool *p)
+{
+	if (p->fd >= 0 && *p->path)
+		pool_file_remove(p->fd, p->path);
+}
+
+int pool_write_info(struct pool *p)
+{
+	struct nvdimm_info info;
+
+	nvdimm_fill(&info, p->name, p->region.size);
+	return guard_copy_in(&p->guard, p->region.base + NVDIMM_OFFSET, &info,
+			     sizeof(info));
 }

@@ -4,7 +4,8 @@
  *
  * A pool is a memfd of huge pages (or ordinary ones, with a warning), sealed
  * against resizing, populated before anybody gets it, and formatted by
- * shm/region.h.  All that is believed about it afterwards comes from the
+ * shm/region.h.  With a path it is a file there (pool_file.h), which cannot be
+ * sealed.  All that is believed about it afterwards comes from the
  * ledger: nothing is read back from the pool.
  *
  * Touch it inside guard_run(&pool->guard, ...) only.
@@ -20,13 +21,15 @@
 
 #include "daemon/conf.h"
 #include "daemon/guard.h"
+#include "daemon/pool_file.h"
 #include "daemon/topo.h"
 #include "shm/region.h"
 
 #define POOL_SIZE_MIN	(UINT64_C(4) << 20)	/* bytes */
-#define POOL_HUGE_BYTES	(UINT64_C(2) << 20)	/* of one huge page */
+#define POOL_HUGE_BYTES	POOL_FILE_HUGE	/* bytes of one huge page */
 #define POOL_ZONES_MAX	64u			/* NUMA nodes used, at most */
-#define POOL_TEXT	256u			/* bytes of a sentence */
+#define POOL_TEXT	POOL_FILE_TEXT	/* bytes of a sentence */
+#define POOL_PATH	POOL_FILE_PATH	/* bytes of a path, with NUL */
 
 /**
  * struct pool_zone - A part of the arena that lies on one NUMA node
@@ -45,14 +48,21 @@ struct pool_params {
 	uint32_t nranks;		/* rank slots */
 	enum conf_huge huge;
 	const struct topo *topo;	/* NULL: one node, nothing is bound */
+	bool vms;			/* guests get it: nvdimm.h */
+	const char *path;		/* of a file; NULL, "": a memfd */
+	uint32_t mode;			/* of the file */
+	uint32_t gid;			/* the same; CONF_NO_GID */
 };
 
 /** struct pool - A mapped pool; the daemon's own view, nothing shared */
 struct pool {
 	struct shm_region region;	/* base, offsets, head */
 	struct guard guard;		/* the whole mapping */
-	int fd;				/* memfd; -1: closed */
+	int fd;				/* memfd or file; -1: closed */
+	int lock_fd;			/* of the file; -1: none */
 	bool huge;			/* 2 MiB pages */
+	bool sealed;			/* nobody can resize it */
+	char path[POOL_PATH];		/* of the file; "": a memfd */
 	struct pool_zone zone[POOL_ZONES_MAX];
 	uint32_t nzones;		/* 1 .. POOL_ZONES_MAX */
 	char name[CONF_NAME_MAX + 1];
@@ -72,17 +82,20 @@ struct pool {
  *	-ENOSPC	 too small for that many ranks
  *	-ENOMEM	 not enough (huge) pages are free
  *	-EFAULT	 pages vanished while the pool was formatted
- *	or -errno of memfd_create(2), ftruncate(2), fcntl(2), mmap(2)
+ *	or -errno of memfd_create(2), ftruncate(2), fcntl(2), mmap(2), or as
+ *	pool_file_create()
  */
 int pool_create(struct pool *p, const struct pool_params *params,
 		char why[POOL_TEXT]);
 
 /**
  * pool_adopt() - Take over the pool of a daemon that died
- * @params:	Size and nranks from the ledger; @params->huge is not used
+ * @params:	Size and nranks from the ledger; huge, path, mode and gid are
+ *		not used
  * @fd:		From the keeper; ours to close either way
+ * @sealed:	From the ledger: it is a memfd, and not a file
  *
- * The memfd must have that size and its seals.  What a daemon says in the
+ * It must have that size, and a memfd its seals.  What a daemon says in the
  * head is written again; epoch, state, ranks and everything else are left as
  * they are, for the caller to write from the ledger.
  *
@@ -93,11 +106,23 @@ int pool_create(struct pool *p, const struct pool_params *params,
  *	or -errno of fstat(2), mmap(2)
  */
 int pool_adopt(struct pool *p, const struct pool_params *params, int fd,
-	       char why[POOL_TEXT]);
+	       bool sealed, char why[POOL_TEXT]);
 
 /* Unmap and close; the memory lives on while peers map it.  Twice is allowed,
  * and so is a zeroed struct whose fd is -1. */
 void pool_close(struct pool *p);
+
+/* The domain ends: before pool_close(), remove the file, if it is one. */
+void pool_remove(struct pool *p);
+
+/**
+ * pool_write_info() - Write the info block for guests again (nvdimm.h)
+ *
+ * Any guest can spoil it, and the next one that boots needs it.
+ *
+ * Return: 0, or -EFAULT: pages of the pool are gone
+ */
+int pool_write_info(struct pool *p);
 
 /* Bytes of a page: 2 MiB or 4 KiB (the kernel's own page size). */
 uint64_t pool_page_bytes(const struct pool *p);

@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
+#include "daemon/run.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
@@ -41,6 +42,8 @@ static void hang_up(struct session *s)
 		control_hang_up(s);
 		return;
 	}
+	if (s->fd < 0)
+		return;
 	shutdown(s->fd, SHUT_RDWR);
 	while (recv(s->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
 		;
@@ -349,6 +352,21 @@ static void on_attached(struct session *s, const union session_message *m)
 	}
 }
 
+/* It wants a program in a VM, and will never be a rank. */
+static void hand_over(struct session *s, const union session_message *m,
+		      size_t bytes)
+{
+	struct domain *d = s->dom;
+	struct who who = s->who;
+	int fd = s->fd;
+
+	loop_unwatch(s->watch);
+	s->watch = NULL;
+	s->fd = -1;
+	session_end(s);
+	run_open(d, fd, &who, m, bytes);
+}
+
 void session_message(struct session *s, const union session_message *m,
 		     size_t bytes)
 {
@@ -359,6 +377,12 @@ void session_message(struct session *s, const union session_message *m,
 	}
 	if (m->head.type == SNOO_WIRE_HELLO) {
 		on_hello(s, m, bytes);
+		return;
+	}
+	/* On a socket of this host alone: guests ask for nothing. */
+	if (m->head.type == SNOO_WIRE_RUN && s->state == SESSION_NEW &&
+	    !s->vm) {
+		hand_over(s, m, bytes);
 		return;
 	}
 	if (m->head.type == SNOO_WIRE_PINNED && s->rank) {

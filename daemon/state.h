@@ -28,6 +28,7 @@
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
 #include "daemon/listen.h"
@@ -40,6 +41,7 @@
 
 struct bells;
 struct hal;
+struct guest;
 struct vm;
 struct domain;
 struct job;
@@ -52,7 +54,8 @@ struct shared {
 	struct topo *topo;
 	struct place *place;
 	struct keeper *keeper;
-	struct domain *domains;
+	struct domain *domains;		/* role host */
+	struct guest *guest;		/* role guest; else NULL */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
@@ -108,6 +111,7 @@ struct session {
 	enum session_state state;
 	int fd;				/* -1: it is in a VM */
 	struct vm *vm;			/* NULL: it has a socket */
+	uint32_t vm_slot;		/* where its process is; 0: the host */
 	uint32_t sid;			/* if vm: its number there */
 	int32_t vcpu;			/* if vm: where it sits; -1: anywhere */
 	bool closed;			/* if vm: the guest needs no END */
@@ -123,7 +127,6 @@ struct session {
 	struct snoo_wire_hello hello;	/* WAITING */
 	uint32_t resumed;		/* epoch of a RESUMED; 0: no STATE due */
 	uint64_t serial;		/* order of arrival */
-	uint32_t vm_slot;		/* where its process is; 0: the host */
 	uint32_t fds_out;		/* bells sent that it may not have read */
 };
 
@@ -185,16 +188,17 @@ struct domain {
 	char name[CONF_NAME_MAX + 1];
 	int lock_fd;
 	struct pool pool;
+	struct holder holder;		/* slots > 1: the pool for QEMU */
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
-	struct bells *bells;		/* NULL: no VMs */
 	/* A frame for the guest daemon in a VM slot; NULL: no bells. */
 	void (*to_guest)(struct domain *d, uint32_t slot,
 			 const struct snoo_ctl_frame *f, const void *body,
 			 size_t bytes);
 	struct listener listener;
 	struct listener vm_listener[2];	/* enum vm_line_kind */
+	struct bells *bells;		/* NULL: futexes only */
 	struct vm **vm;			/* by VM slot; [0] is NULL */
 	uint32_t slots;			/* VM slots, the host's too; 1: none */
 	uint32_t vectors;		/* of each; 0: none */
@@ -204,6 +208,7 @@ struct domain {
 	uint32_t ranks;			/* slots in use */
 	uint32_t jobs;			/* cells in use */
 	struct session *sessions;
+	struct run *runs;		/* run.c: programs in VMs */
 	uint64_t serial;		/* of the last session */
 	uint64_t vm_serial;		/* of the last VM that came */
 	uint32_t next_slot;		/* where the search for one begins */

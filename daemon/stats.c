@@ -93,6 +93,8 @@ static json_t *domain_in_short(struct domain *d)
 		json_put_str(o, "reason", d->lost);
 	json_put_u64(o, "pool_bytes", d->pool.region.size);
 	json_put_bool(o, "huge_pages", d->pool.huge);
+	json_put_str(o, "pool_path", d->holder.path);
+	json_put_bool(o, "sealed", d->pool.sealed);
 	json_put_u64(o, "free_bytes", arena_free_bytes(d->arena));
 	json_put_u64(o, "ranks", d->ranks);
 	json_put_u64(o, "ranks_max", d->nranks);
@@ -105,11 +107,16 @@ static json_t *domain_in_short(struct domain *d)
 
 static void add_warnings(json_t *list, struct domain *d)
 {
-	char text[POOL_TEXT + CONF_NAME_MAX + 16];
+	char text[POOL_TEXT + HOLDER_TEXT + CONF_NAME_MAX + 16];
 
 	if (*d->pool.warning) {
 		snprintf(text, sizeof(text), "domain %s: %s", d->name,
 			 d->pool.warning);
+		json_array_append_new(list, json_string(text));
+	}
+	if (*d->holder.warning) {
+		snprintf(text, sizeof(text), "domain %s: %s", d->name,
+			 d->holder.warning);
 		json_array_append_new(list, json_string(text));
 	}
 	if (d->lost) {

@@ -202,6 +202,17 @@ bool shm_link_pop(struct shm_link *l, const void *buf)
 
 /* ---- the session ---- */
 
+/*
+ * Our end of the memory as it should be, whoever has scribbled over it: the
+ * other end goes by it from the next gen on.  Relaxed: gen follows.
+ */
+static void restore(struct shm_link *l)
+{
+	atomic_store_explicit(&l->ours->tail, l->tail, memory_order_relaxed);
+	atomic_store_explicit(&l->ours->head, l->head, memory_order_relaxed);
+	say_full(l, 0);
+}
+
 void shm_link_ask(struct shm_link *l)
 {
 	/* Relaxed: the host answers the number, whenever it sees it. */
@@ -213,6 +224,7 @@ void shm_link_ask(struct shm_link *l)
 
 	while (gen == 0 || gen == theirs)
 		gen++;
+	restore(l);
 	/* Release: our counters are what the host will find. */
 	atomic_store_explicit(&l->ours->gen, gen, memory_order_release);
 	SNOO_TESTPOINT("link_asked");
@@ -235,10 +247,9 @@ void shm_link_accept(struct shm_link *l, uint32_t gen, bool discard)
 		l->head = atomic_load_explicit(&l->theirs->tail,
 					       memory_order_acquire);
 		l->head &= ~(ALIGN - 1);
-		atomic_store_explicit(&l->ours->head, l->head,
-				      memory_order_release);
 	}
-	say_full(l, 0);
+	shm_link_format(l->mem);
+	restore(l);
 	atomic_store_explicit(&l->ours->start, l->tail, memory_order_relaxed);
 	atomic_store_explicit(&l->ours->state, SNOO_CTL_LIVE,
 			      memory_order_relaxed);

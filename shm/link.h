@@ -91,7 +91,10 @@ bool shm_link_pop(struct shm_link *l, const void *buf);
 
 /* ---- the session (control.h) ---- */
 
-/** shm_link_ask() - Guest: another gen, not 0; ring afterwards */
+/** shm_link_ask() - Guest: another gen, not 0; ring afterwards
+ *
+ * This, and the host's answer, also put right what was scribbled over: each
+ * its own end, the host the frozen head. */
 void shm_link_ask(struct shm_link *l);
 
 /** shm_link_asked() - Host: does the guest ask for a session we have not

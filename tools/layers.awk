@@ -22,7 +22,7 @@ BEGIN {
 
 	# The contracts: who may see them.
 	contract["abi"]      = "shm hal client daemon micro tests"
-	contract["wire"]     = "shm client daemon tests"
+	contract["wire"]     = "shm client daemon tools tests"
 	contract["control"]  = "shm daemon tests"
 	contract["error"]    = "include shm hal client daemon tools bench micro examples tests"
 	contract["snoo"]     = "include client tools bench micro examples tests"

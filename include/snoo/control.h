@@ -91,7 +91,7 @@
 #define SNOO_CTL_RING		0x40000u	/* bytes of one ring */
 #define SNOO_CTL_VECTORS	1u		/* QEMU's vectors= for it */
 #define SNOO_CTL_FRAME_MAX	8192u		/* bytes of a frame, head too */
-#define SNOO_CTL_DATA_MAX	4096u		/* bytes of a program's output */
+#define SNOO_CTL_DATA_MAX	4032u		/* bytes of input or output */
 #define SNOO_CTL_NAME		64u		/* bytes, NUL included */
 #define SNOO_CTL_TEXT		256u		/* bytes, NUL included */
 #define SNOO_CTL_PEERS		128u		/* entries of a BELLS frame */
@@ -175,6 +175,7 @@ enum snoo_ctl_type {
 	SNOO_CTL_BELLS		= 68,	/* sid, struct snoo_ctl_bells */
 	SNOO_CTL_RUN		= 69,	/* sid: the run's; struct snoo_ctl_run */
 	SNOO_CTL_SIGNAL		= 70,	/* sid: the run's; struct snoo_ctl_signal */
+	SNOO_CTL_RUNS		= 71,	/* struct snoo_ctl_runs */
 
 	/* both ways */
 	SNOO_CTL_MSG		= 129,	/* sid, a message of wire.h */
@@ -211,6 +212,7 @@ enum snoo_ctl_map_kind {
 	SNOO_CTL_MAP_DAX	= 1,	/* /dev/daxX.Y */
 	SNOO_CTL_MAP_BAR	= 2,	/* BAR2, through vfio */
 	SNOO_CTL_MAP_SYSFS	= 3,	/* BAR2, through sysfs */
+	SNOO_CTL_MAP_MEMFD	= 4,	/* no VM: a client of the sockets */
 };
 
 /** struct snoo_ctl_hello - A guest daemon comes, or comes back */
@@ -318,14 +320,31 @@ SNOO_CTL_SIZE(struct snoo_ctl_bell, 8);
  *       RUN ------------------------------>  looks it up in what it allows
  *       <----------------------- STARTED or FINISHED with an error
  *       <----------------------- DATA ...    output, as far as credit goes
- *       CREDIT --------------------------->  so many bytes were passed on
+ *       CREDIT --------------------------->  so much of it was passed on
  *       DATA ----------------------------->  input; 0 bytes: its end
  *       <----------------------- CREDIT
  *       SIGNAL --------------------------->
+ *       <----------------------- CREDIT      so many signals were sent
  *       <----------------------- FINISHED    after the last output
+ *       RUNS ----------------------------->  end all others
+ *
+ * A guest daemon may die when it has read a frame and not yet acted on it, or
+ * not yet noted that it has.  So nothing here is a difference: DATA says where
+ * in its stream it begins, CREDIT how much was consumed since the beginning,
+ * SIGNAL which one it is, all modulo 2^32; what was there before is dropped.
+ * In each new session of the control channel the host says it all again: RUN
+ * where no STARTED has come, CREDIT, DATA and SIGNAL that no CREDIT answers,
+ * and at last RUNS, the runs that it knows.  The guest ends those that are not
+ * in the list (SIGTERM, two seconds later SIGKILL) and answers FINISHED for
+ * those that it does not know.  The host also says RUNS when nobody waits for
+ * a program any more.
+ *
+ * DATA of stream 1 or 2 from the host, with 0 bytes: nobody reads it any more.
+ * A RUN whose sid the guest knows is the same RUN, said again.
  */
 
 #define SNOO_CTL_CREDIT_MAX	32768u	/* bytes on their way, each stream */
+#define SNOO_CTL_SIGNALS_MAX	16u	/* signals on their way */
 #define SNOO_CTL_WORDS_MAX	4096u	/* bytes of arguments and environment */
 
 /**
@@ -364,27 +383,47 @@ SNOO_CTL_SIZE(struct snoo_ctl_run_end, 24 + 256);
 
 struct snoo_ctl_signal {
 	struct snoo_ctl_frame frame;
-	uint32_t signal;
-	uint32_t reserved;
+	uint32_t signal;		/* to its process group */
+	uint32_t number;		/* of the run's first one: 0 */
 };
 
 SNOO_CTL_SIZE(struct snoo_ctl_signal, 24);
 
+enum snoo_ctl_stream {
+	SNOO_CTL_IN		= 0,
+	SNOO_CTL_OUT		= 1,
+	SNOO_CTL_ERR		= 2,
+	SNOO_CTL_SIGNALS	= 3,	/* in CREDIT: signals, not bytes */
+};
+
 struct snoo_ctl_data {
 	struct snoo_ctl_frame frame;
-	uint32_t stream;		/* 0 input, 1 output, 2 errors */
+	uint32_t stream;		/* enum snoo_ctl_stream, but SIGNALS */
 	uint32_t bytes;			/* 0: its end; SNOO_CTL_DATA_MAX at most */
+	uint32_t offset;		/* bytes of the stream before these */
+	uint32_t reserved;
 	/* char data[bytes] */
 };
 
-SNOO_CTL_SIZE(struct snoo_ctl_data, 24);
+SNOO_CTL_SIZE(struct snoo_ctl_data, 32);
 
 struct snoo_ctl_credit {
 	struct snoo_ctl_frame frame;
-	uint32_t stream;
-	uint32_t bytes;			/* consumed since the last one */
+	uint32_t stream;		/* enum snoo_ctl_stream */
+	uint32_t total;			/* consumed since it began */
 };
 
 SNOO_CTL_SIZE(struct snoo_ctl_credit, 24);
+
+/** struct snoo_ctl_runs - The runs that the host knows; @count sids follow */
+struct snoo_ctl_runs {
+	struct snoo_ctl_frame frame;
+	uint32_t count;			/* 0 .. SNOO_CTL_RUNS_MAX */
+	uint32_t reserved;
+	/* uint32_t sid[count] */
+};
+
+SNOO_CTL_SIZE(struct snoo_ctl_runs, 24);
+#define SNOO_CTL_RUNS_MAX	1024u	/* programs in one VM at a time */
 
 #endif /* SNOO_CONTROL_H */

@@ -41,7 +41,7 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		2u		/* 2: BELLS, RING, map_offset */
+#define SNOO_WIRE_MINOR		2u	/* 2: BELLS, RING, map_offset, RUN */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -61,6 +61,10 @@ enum snoo_wire_type {
 	SNOO_WIRE_LEAVE		= 6,
 	SNOO_WIRE_RING		= 7,
 
+	/* whoever starts a program in a VM, to the daemon */
+	SNOO_WIRE_RUN		= 8,
+	SNOO_WIRE_SIGNAL	= 9,
+
 	/* daemon to rank */
 	SNOO_WIRE_WELCOME	= 65,	/* carries the pool's memfd */
 	SNOO_WIRE_START		= 66,
@@ -71,6 +75,14 @@ enum snoo_wire_type {
 	SNOO_WIRE_BYE		= 71,
 	SNOO_WIRE_ERROR		= 72,
 	SNOO_WIRE_BELLS		= 73,	/* carries eventfds */
+
+	/* and back */
+	SNOO_WIRE_STARTED	= 74,
+	SNOO_WIRE_FINISHED	= 75,
+
+	/* both ways */
+	SNOO_WIRE_DATA		= 129,
+	SNOO_WIRE_CREDIT	= 130,
 };
 
 struct snoo_wire_head {
@@ -310,5 +322,113 @@ struct snoo_wire_error {
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_error, 16 + 256);
+
+/*
+ * Programs in VMs
+ * ===============
+ *
+ * A connection on which RUN is the first message never becomes a rank's: it
+ * is one program in one VM, from its start to its end.
+ *
+ *     snoorun                                daemon
+ *       | RUN --------------------------------> |  who may is checked here
+ *       | <-------------------------- STARTED   |  or FINISHED with an error
+ *       | <-------------------------- DATA ...  |  output
+ *       | CREDIT -----------------------------> |  so much was passed on
+ *       | DATA -------------------------------> |  input; 0 bytes: its end
+ *       | <--------------------------- CREDIT   |
+ *       | SIGNAL -----------------------------> |
+ *       | <------------------------- FINISHED   |  and end of file
+ *
+ * Each stream may have SNOO_WIRE_CREDIT_MAX bytes on their way.  If the
+ * connection ends before FINISHED, the program gets SIGTERM and, two seconds
+ * later, SIGKILL; so it does if the daemon ends, also one that comes back.
+ */
+#define SNOO_WIRE_CREDIT_MAX	32768u
+#define SNOO_WIRE_DATA_MAX	4032u	/* bytes of one message */
+#define SNOO_WIRE_WORDS_MAX	3984u	/* bytes of arguments and environment */
+#define SNOO_WIRE_WORDS		64u	/* arguments; and as many variables */
+
+enum snoo_wire_stream {
+	SNOO_WIRE_IN	= 0,
+	SNOO_WIRE_OUT	= 1,
+	SNOO_WIRE_ERR	= 2,
+};
+
+/**
+ * struct snoo_wire_run - Start a program in a VM
+ *
+ * @argc strings follow, then @envc of the form NAME=VALUE, each with its NUL:
+ * @bytes in all.  The first is the program, an absolute path.
+ */
+struct snoo_wire_run {
+	struct snoo_wire_head head;
+	uint32_t magic;			/* SNOO_WIRE_MAGIC */
+	uint16_t major;
+	uint16_t minor;
+	uint32_t argc;			/* 1 .. SNOO_WIRE_WORDS */
+	uint32_t envc;			/* 0 .. SNOO_WIRE_WORDS */
+	uint32_t bytes;			/* 1 .. SNOO_WIRE_WORDS_MAX */
+	uint32_t reserved0;
+	char vm[SNOO_WIRE_NAME];	/* its name */
+	uint64_t reserved[2];		/* zero */
+	/* char words[bytes] */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_run, 8 + 8 + 16 + 64 + 16);
+_Static_assert(sizeof(struct snoo_wire_run) + SNOO_WIRE_WORDS_MAX ==
+	       SNOO_WIRE_MAX, "wire: a RUN must fit a message");
+
+/** struct snoo_wire_started - It runs */
+struct snoo_wire_started {
+	struct snoo_wire_head head;
+	uint32_t pid;			/* in the VM */
+	uint32_t uid;			/* that it runs as there */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_started, 16);
+
+/** struct snoo_wire_finished - It has ended, or never ran */
+struct snoo_wire_finished {
+	struct snoo_wire_head head;
+	int32_t error;			/* errno, positive: no status */
+	int32_t status;			/* as of waitpid(2) */
+	char text[SNOO_WIRE_TEXT];	/* with an error: a sentence */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_finished, 16 + 256);
+
+/** struct snoo_wire_signal - To its process group */
+struct snoo_wire_signal {
+	struct snoo_wire_head head;
+	uint32_t signal;
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_signal, 16);
+
+/**
+ * struct snoo_wire_data - @bytes of a stream follow
+ *
+ * 0 bytes of input: its end.  0 bytes of an output, from snoorun: nobody reads
+ * it any more.
+ */
+struct snoo_wire_data {
+	struct snoo_wire_head head;
+	uint32_t stream;		/* enum snoo_wire_stream */
+	uint32_t bytes;			/* 0 .. SNOO_WIRE_DATA_MAX */
+	/* char data[bytes] */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_data, 16);
+
+/** struct snoo_wire_credit - @bytes of a stream were consumed */
+struct snoo_wire_credit {
+	struct snoo_wire_head head;
+	uint32_t stream;
+	uint32_t bytes;			/* since the last one */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_credit, 16);
 
 #endif /* SNOO_WIRE_H */

@@ -312,6 +312,52 @@ static void wire_down(void)
 	FIELD(snoo_wire_error, text);
 }
 
+static void wire_programs(void)
+{
+	SIZE(snoo_wire_run);
+	FIELD(snoo_wire_run, head);
+	FIELD(snoo_wire_run, magic);
+	FIELD(snoo_wire_run, major);
+	FIELD(snoo_wire_run, minor);
+	FIELD(snoo_wire_run, argc);
+	FIELD(snoo_wire_run, envc);
+	FIELD(snoo_wire_run, bytes);
+	FIELD(snoo_wire_run, reserved0);
+	FIELD(snoo_wire_run, vm);
+	FIELD(snoo_wire_run, reserved);
+	SIZE(snoo_wire_started);
+	FIELD(snoo_wire_started, head);
+	FIELD(snoo_wire_started, pid);
+	FIELD(snoo_wire_started, uid);
+	SIZE(snoo_wire_finished);
+	FIELD(snoo_wire_finished, head);
+	FIELD(snoo_wire_finished, error);
+	FIELD(snoo_wire_finished, status);
+	FIELD(snoo_wire_finished, text);
+	SIZE(snoo_wire_signal);
+	FIELD(snoo_wire_signal, head);
+	FIELD(snoo_wire_signal, signal);
+	FIELD(snoo_wire_signal, reserved);
+	SIZE(snoo_wire_data);
+	FIELD(snoo_wire_data, head);
+	FIELD(snoo_wire_data, stream);
+	FIELD(snoo_wire_data, bytes);
+	SIZE(snoo_wire_credit);
+	FIELD(snoo_wire_credit, head);
+	FIELD(snoo_wire_credit, stream);
+	FIELD(snoo_wire_credit, bytes);
+	VALUE(SNOO_WIRE_RUN);
+	VALUE(SNOO_WIRE_SIGNAL);
+	VALUE(SNOO_WIRE_STARTED);
+	VALUE(SNOO_WIRE_FINISHED);
+	VALUE(SNOO_WIRE_DATA);
+	VALUE(SNOO_WIRE_CREDIT);
+	VALUE(SNOO_WIRE_CREDIT_MAX);
+	VALUE(SNOO_WIRE_DATA_MAX);
+	VALUE(SNOO_WIRE_WORDS_MAX);
+	VALUE(SNOO_WIRE_WORDS);
+}
+
 static void wire_values(void)
 {
 	VALUE(SNOO_WIRE_MAGIC);
@@ -354,5 +400,6 @@ int main(void)
 	wire_values();
 	wire_up();
 	wire_down();
+	wire_programs();
 	return ferror(stdout) != 0;
 }

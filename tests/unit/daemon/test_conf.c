@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <jansson.h>
+#include <pwd.h>
 
 #include "daemon/conf.h"
 #include "daemon/ivshmem.h"
@@ -333,8 +334,9 @@ static void test_an_unknown_key_lists_what_is_allowed(void **state)
 	assert_non_null(strstr(f->errors, "placement, limits"));
 	assert_non_null(strstr(f->errors, ", domains"));
 	/* The keys of a group are listed, not those of its neighbours. */
-	expect_wrong(f, "{\"domains\": {\"d\": {\"pool\": {\"path\": 1}}}}",
-		     1, 29, "allowed here: size_bytes, huge_pages\n");
+	expect_wrong(f, "{\"domains\": {\"d\": {\"pool\": {\"Path\": 1}}}}",
+		     1, 29, "allowed here: size_bytes, huge_pages, path, "
+		     "mode, group, holder_user\n");
 }
 
 static void test_a_dotted_key_is_no_path(void **state)
@@ -342,6 +344,49 @@ static void test_a_dotted_key_is_no_path(void **state)
 	expect_wrong(*state, "{\"limits.handshake_ms\": 5}", 1, 2,
 		     "\"limits.handshake_ms\": unknown key");
 	expect_wrong(*state, "{\"\": 5}", 1, 2, "unknown key");
+}
+
+static void test_a_holders_user_may_name_a_group(void **state)
+{
+	struct passwd *pw = getpwuid(65534);
+	const struct conf_domain *d;
+	struct fixture *f = *state;
+	uint32_t uid = 1, gid = 1;
+	char text[256];
+
+	load_ok(f, "{}");
+	assert_string_equal(f->c->domains[0].pool.holder_user.name, "");
+	assert_int_equal(f->c->domains[0].pool.holder_user.uid, CONF_NO_GID);
+	assert_int_equal(f->c->domains[0].pool.holder_user.gid, CONF_NO_GID);
+	if (!pw)
+		skip();
+	snprintf(text, sizeof(text),
+		 "{\"domains\": {\"d\": {\"pool\": "
+		 "{\"holder_user\": \"%s\"}}}}",
+		 pw->pw_name);
+	load_ok(f, text);
+	d = &f->c->domains[0];
+	assert_int_equal(d->pool.holder_user.uid, pw->pw_uid);
+	assert_int_equal(d->pool.holder_user.gid, pw->pw_gid);
+	snprintf(text, sizeof(text),
+		 "{\"domains\": {\"d\": {\"pool\": "
+		 "{\"holder_user\": \"%s:root\"}}}}",
+		 pw->pw_name);
+	load_ok(f, text);
+	d = &f->c->domains[0];
+	assert_int_equal(d->pool.holder_user.uid, pw->pw_uid);
+	assert_int_equal(d->pool.holder_user.gid, 0);
+
+	assert_int_equal(conf_owner_find("root:", &uid, &gid), -ENOENT);
+	assert_int_equal(conf_owner_find(":root", &uid, &gid), -ENOENT);
+	expect_wrong(f,
+		     "{\"domains\": {\"d\": {\"pool\": {\"holder_user\": "
+		     "\"no-such-user-x\"}}}}",
+		     1, 44, "no user or group \"no-such-user-x\"");
+	expect_wrong(f,
+		     "{\"domains\": {\"d\": {\"pool\": {\"holder_user\": "
+		     "\"root:no-such-x\"}}}}",
+		     1, 44, "no user or group");
 }
 
 static void test_a_group_of_keys_must_be_an_object(void **state)
@@ -789,6 +834,7 @@ int main(void)
 		T(test_a_duplicate_key_is_a_mistake),
 		T(test_an_unknown_key_lists_what_is_allowed),
 		T(test_a_dotted_key_is_no_path),
+		T(test_a_holders_user_may_name_a_group),
 		T(test_a_group_of_keys_must_be_an_object),
 		T(test_wrong_types_and_ranges_are_told),
 		T(test_the_ends_of_a_range_belong_to_it),

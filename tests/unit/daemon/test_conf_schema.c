@@ -113,6 +113,7 @@ static void expect_same(const struct conf_key *key, json_t *schema)
 	switch (key->type) {
 	case CONF_STRING:
 	case CONF_GROUP:
+	case CONF_OWNER:
 	case CONF_PATH:
 	case CONF_MODE:
 		expect_type(schema, "string");
@@ -146,6 +147,8 @@ static void expect_same(const struct conf_key *key, json_t *schema)
 		break;
 	case CONF_UIDS:
 	case CONF_GIDS:
+	case CONF_PROGRAMS:
+	case CONF_ENV:
 		expect_type(schema, "array");
 		break;
 	}
@@ -287,6 +290,41 @@ static void test_the_examples_are_good(void **state)
 	conf_close(load(in_tree("config/loongson-3a.json")));
 }
 
+/* It names the group of Debian's libvirt, which this machine may not have. */
+static void test_the_example_for_vms_is_good(void **state)
+{
+	static const char group[] = "libvirt-qemu", ours[] = "root        ";
+	FILE *in = fopen(in_tree("config/snoo-vms.json"), "r"), *out;
+	char path[] = "/tmp/snoo-test-vms-XXXXXX", text[4096], *at;
+	const struct conf_domain *d;
+	struct conf *c;
+	int fd;
+
+	(void)state;
+	assert_non_null(in);
+	text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+	fclose(in);
+	assert_non_null(strstr(text, group));
+	while ((at = strstr(text, group))) {
+		memcpy(at, ours, strlen(group));
+		at[4] = '"';
+		at[strlen(group)] = ' ';
+	}
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	out = fdopen(fd, "w");
+	assert_non_null(out);
+	fputs(text, out);
+	fclose(out);
+	c = load(path);
+	remove(path);
+	d = &c->domains[0];
+	assert_true(d->ivshmem.slots > 1);
+	assert_string_equal(d->pool.path, "/dev/hugepages/snoo/default.pool");
+	assert_int_equal(d->pool.gid, 0);
+	conf_close(c);
+}
+
 /* What the manual calls a key: its own name where a list of a group's keys
  * explains it. */
 static void test_the_manual_page_explains_every_key(void **state)
@@ -321,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_the_shipped_file_is_the_defaults),
 		cmocka_unit_test(test_the_shipped_file_shows_every_key),
 		cmocka_unit_test(test_the_examples_are_good),
+		cmocka_unit_test(test_the_example_for_vms_is_good),
 		cmocka_unit_test(test_the_manual_page_explains_every_key),
 	};
 

@@ -9,12 +9,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "daemon/nvdimm.h"
 #include "daemon/pool.h"
 #include "daemon/pool_room.h"
 
@@ -226,7 +229,7 @@ static void test_adoption_keeps_data_and_mends_the_head(void **state)
 	first.region.head->size = 1;
 	pool_close(&first);
 
-	assert_int_equal(pool_adopt(&second, &par, fd, why), 0);
+	assert_int_equal(pool_adopt(&second, &par, fd, true, why), 0);
 	byte = shm_region_block(&second.region, 3, 4096);
 	assert_int_equal(byte[17], 42);
 	assert_int_equal(second.region.head->magic, SNOO_ABI_MAGIC);
@@ -247,17 +250,17 @@ static void test_a_strange_file_is_not_adopted(void **state)
 	(void)state;
 	fd = memfd_create("strange", MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(fd, SIZE), 0);
-	assert_int_equal(pool_adopt(&p, &par, fd, why), -EBADMSG);
+	assert_int_equal(pool_adopt(&p, &par, fd, true, why), -EBADMSG);
 	assert_non_null(strstr(why, "sealed"));
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 
 	fd = memfd_create("strange", MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(fd, SIZE / 2), 0);
-	assert_int_equal(pool_adopt(&p, &par, fd, why), -EBADMSG);
+	assert_int_equal(pool_adopt(&p, &par, fd, true, why), -EBADMSG);
 	assert_non_null(strstr(why, "ledger says"));
 
 	fd = open("/dev/null", O_RDWR);
-	assert_int_equal(pool_adopt(&p, &par, fd, why), -EBADMSG);
+	assert_int_equal(pool_adopt(&p, &par, fd, true, why), -EBADMSG);
 }
 
 /* A machine with two nodes: every unit has a zone, no zone is tiny. */
@@ -289,6 +292,238 @@ static void test_zones_cover_the_arena(void **state)
 	topo_close(t);
 }
 
+/* ---- for guests ---- */
+
+static void test_a_pool_for_guests_has_the_info_block(void **state)
+{
+	struct pool_params par = params();
+	struct nvdimm_info want, got;
+	char why[POOL_TEXT];
+	struct pool p;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	par.vms = true;
+	nvdimm_fill(&want, par.name, SIZE);
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	assert_int_equal(pread(p.fd, &got, sizeof(got), NVDIMM_OFFSET),
+			 sizeof(got));
+	assert_memory_equal(&got, &want, sizeof(got));
+	/* A guest's first touch can't fail: all of it is there. */
+	assert_int_equal(fstat(p.fd, &st), 0);
+	assert_true((uint64_t)st.st_blocks * 512 >= SIZE);
+
+	/* A guest spoils it; the next one finds it whole. */
+	assert_int_equal(pwrite(p.fd, "spoilt", 6, NVDIMM_OFFSET + 60), 6);
+	assert_int_equal(pool_write_info(&p), 0);
+	assert_int_equal(pread(p.fd, &got, sizeof(got), NVDIMM_OFFSET),
+			 sizeof(got));
+	assert_memory_equal(&got, &want, sizeof(got));
+
+	/* So does one after an adoption. */
+	assert_int_equal(pwrite(p.fd, "spoilt", 6, NVDIMM_OFFSET), 6);
+	fd = dup(p.fd);
+	pool_close(&p);
+	assert_int_equal(pool_adopt(&p, &par, fd, true, why), 0);
+	assert_int_equal(pread(p.fd, &got, sizeof(got), NVDIMM_OFFSET),
+			 sizeof(got));
+	assert_memory_equal(&got, &want, sizeof(got));
+	pool_close(&p);
+}
+
+static void test_a_pool_without_guests_has_none(void **state)
+{
+	struct pool_params par = params();
+	static const struct nvdimm_info none;
+	struct nvdimm_info got;
+	char why[POOL_TEXT];
+	struct pool p;
+
+	(void)state;
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	assert_int_equal(pread(p.fd, &got, sizeof(got), NVDIMM_OFFSET),
+			 sizeof(got));
+	assert_memory_equal(&got, &none, sizeof(got));
+	pool_close(&p);
+}
+
+/* ---- pool.path ---- */
+
+#define TMPFS "/dev/shm"
+
+/* A name there; false: no tmpfs on this machine. */
+static bool tmpfs_path(char path[POOL_PATH], const char *name)
+{
+	struct statfs fs;
+
+	snprintf(path, POOL_PATH, TMPFS "/snoo-test-%d-%s", (int)getpid(),
+		 name);
+	return statfs(TMPFS, &fs) == 0 && fs.f_type == 0x01021994 &&
+	       access(TMPFS, W_OK) == 0;
+}
+
+static void test_a_pool_with_a_path_is_a_file_of_that_mode(void **state)
+{
+	struct pool_params par = params();
+	char why[POOL_TEXT], path[POOL_PATH];
+	struct pool p, again;
+	struct stat st;
+
+	(void)state;
+	if (!tmpfs_path(path, "a.pool"))
+		skip();
+	par.path = path;
+	par.mode = 0640;
+	par.gid = getegid();
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	assert_string_equal(p.path, path);
+	assert_false(p.sealed);
+	assert_false(p.huge);
+	assert_non_null(strstr(p.warning, "unsealed"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, SIZE);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(st.st_gid, getegid());
+
+	/* Another daemon of that path is refused, and ours is left alone. */
+	assert_int_equal(pool_create(&again, &par, why), -EADDRINUSE);
+	assert_non_null(strstr(why, "another daemon serves it"));
+	assert_int_equal(again.fd, -1);
+	assert_int_equal(access(path, F_OK), 0);
+
+	pool_remove(&p);
+	pool_close(&p);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* A rank that holds the pool's fd does not hold the lock. */
+static void test_a_stale_file_is_replaced(void **state)
+{
+	struct pool_params par = params();
+	char why[POOL_TEXT], path[POOL_PATH];
+	struct stat before, after;
+	struct pool p;
+	int ranks;
+
+	(void)state;
+	if (!tmpfs_path(path, "b.pool"))
+		skip();
+	par.path = path;
+	par.mode = 0600;
+	par.gid = CONF_NO_GID;
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	ranks = dup(p.fd);
+	pool_close(&p); /* the daemon was killed */
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_not_equal(before.st_ino, after.st_ino);
+	assert_int_equal(fstat(ranks, &before), 0);
+	assert_int_equal(before.st_nlink, 0);
+	close(ranks);
+	pool_remove(&p);
+	pool_close(&p);
+}
+
+static void test_a_file_is_adopted_with_its_path(void **state)
+{
+	struct pool_params par = params();
+	char why[POOL_TEXT], path[POOL_PATH];
+	struct pool p, next;
+	int fd;
+
+	(void)state;
+	if (!tmpfs_path(path, "c.pool"))
+		skip();
+	par.path = path;
+	par.mode = 0600;
+	par.gid = CONF_NO_GID;
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	fd = dup(p.fd);
+	pool_close(&p);
+	par.path = NULL;
+	/* A memfd it is not. */
+	assert_int_equal(pool_adopt(&p, &par, dup(fd), true, why), -EBADMSG);
+	assert_non_null(strstr(why, "sealed"));
+	assert_int_equal(pool_adopt(&next, &par, fd, false, why), 0);
+	assert_string_equal(next.path, path);
+	assert_false(next.sealed);
+	fd = dup(next.fd);
+	pool_close(&next);
+
+	/* A peer has cut it short meanwhile. */
+	assert_int_equal(ftruncate(fd, SIZE / 2), 0);
+	assert_int_equal(pool_adopt(&next, &par, dup(fd), false, why),
+			 -EBADMSG);
+	assert_non_null(strstr(why, "ledger says"));
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+
+	/* Somebody has removed it: the domain goes on, without a path. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(pool_adopt(&next, &par, fd, false, why), 0);
+	assert_string_equal(next.path, "");
+	pool_remove(&next);
+	pool_close(&next);
+}
+
+static void test_a_file_cut_short_is_noticed_and_survived(void **state)
+{
+	struct pool_params par = params();
+	char why[POOL_TEXT], path[POOL_PATH];
+	struct pool p;
+
+	(void)state;
+	if (!tmpfs_path(path, "d.pool"))
+		skip();
+	par.path = path;
+	par.mode = 0600;
+	par.gid = CONF_NO_GID;
+	assert_int_equal(guard_open(), 0);
+	assert_int_equal(pool_create(&p, &par, why), 0);
+	assert_int_equal(guard_run(&p.guard, touch_all, &p), 0);
+	assert_int_equal(truncate(path, 4096), 0);
+	assert_int_equal(guard_run(&p.guard, touch_all, &p), -EFAULT);
+	assert_int_equal(pool_write_info(&p), -EFAULT);
+	pool_remove(&p);
+	pool_close(&p);
+	guard_close();
+}
+
+static void test_impossible_paths_are_explained(void **state)
+{
+	struct pool_params par = params();
+	char why[POOL_TEXT], path[POOL_PATH], other[POOL_PATH];
+	struct pool p;
+
+	(void)state;
+	if (!tmpfs_path(path, "e.pool") || !tmpfs_path(other, "e"))
+		skip();
+	par.mode = 0600;
+	par.gid = CONF_NO_GID;
+	par.path = other;
+	assert_int_equal(pool_create(&p, &par, why), -EINVAL);
+	assert_non_null(strstr(why, "must end in \".pool\""));
+	par.path = "/proc/self/x.pool";
+	assert_int_equal(pool_create(&p, &par, why), -EINVAL);
+	assert_non_null(strstr(why, "hugetlbfs or tmpfs"));
+	par.path = "/no/such/x.pool";
+	assert_int_equal(pool_create(&p, &par, why), -ENOENT);
+	par.path = path;
+	par.huge = CONF_HUGE_REQUIRE;
+	assert_int_equal(pool_create(&p, &par, why), -EINVAL);
+	assert_non_null(strstr(why, "require"));
+
+	/* What is no regular file stays. */
+	par.huge = CONF_HUGE_AUTO;
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(pool_create(&p, &par, why), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(pool_create(&p, &par, why), -EEXIST);
+	assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +536,14 @@ int main(void)
 		cmocka_unit_test(test_adoption_keeps_data_and_mends_the_head),
 		cmocka_unit_test(test_a_strange_file_is_not_adopted),
 		cmocka_unit_test(test_zones_cover_the_arena),
+		cmocka_unit_test(test_a_pool_for_guests_has_the_info_block),
+		cmocka_unit_test(test_a_pool_without_guests_has_none),
+		cmocka_unit_test(
+			test_a_pool_with_a_path_is_a_file_of_that_mode),
+		cmocka_unit_test(test_a_stale_file_is_replaced),
+		cmocka_unit_test(test_a_file_is_adopted_with_its_path),
+		cmocka_unit_test(test_a_file_cut_short_is_noticed_and_survived),
+		cmocka_unit_test(test_impossible_paths_are_explained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * guest_seat.h - a rank's vCPU: take, move, give; and who shares it
+ *
+ * The host pins vCPU threads to cores; here a rank is pinned to a vCPU.  Who
+ * shares one is known here alone, so this daemon writes the `sharers` word of
+ * the slots of its own ranks.
+ */
+#ifndef DAEMON_GUEST_SEAT_H
+#define DAEMON_GUEST_SEAT_H
+
+#include "daemon/guest_state.h"
+
+/* For a rank that says HELLO: as seat_take(). */
+int guest_seat_take(struct guest_session *s, char why[SNOO_WIRE_TEXT]);
+
+/* It really runs on @cpu (-1: it is not pinned). */
+void guest_seat_move(struct guest_session *s, int cpu);
+
+/* It is gone; nothing if it has none. */
+void guest_seat_give(struct guest_session *s);
+
+/* It sits already: where its process may run says where. */
+void guest_seat_adopt(struct guest_session *s);
+
+/* Its slot is known now: say how many share its vCPU. */
+void guest_seat_tell(struct guest_session *s);
+
+#endif /* DAEMON_GUEST_SEAT_H */
