@@ -486,7 +486,6 @@ static struct session *fresh(struct domain *d)
 	if (!s)
 		return NULL;
 	s->dom = d;
-	s->vcpu = PLACE_NO_CPU;
 	s->fd = -1;
 	s->vcpu = PLACE_NO_CPU;
 	s->who.pidfd = -1;

@@ -194,13 +194,13 @@ struct domain {
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
-	struct bells *bells;		/* NULL: no VMs */
 	/* A frame for the guest daemon in a VM slot; NULL: no bells. */
 	void (*to_guest)(struct domain *d, uint32_t slot,
 			 const struct snoo_ctl_frame *f, const void *body,
 			 size_t bytes);
 	struct listener listener;
 	struct listener vm_listener[2];	/* enum vm_line_kind */
+	struct bells *bells;		/* NULL: futexes only */
 	struct vm **vm;			/* by VM slot; [0] is NULL */
 	uint32_t slots;			/* VM slots, the host's too; 1: none */
 	uint32_t vectors;		/* of each; 0: none */

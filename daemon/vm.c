@@ -518,9 +518,8 @@ static int open_bells(struct domain *d, char why[VM_TEXT])
 {
 	struct bells_params p = {
 		.domain = d->name,
-		.slots = d->slots > 1 ? d->slots : 2,
-		.vectors = d->slots > 1 ? d->vectors :
-			   d->conf->ivshmem.vectors,
+		.slots = d->slots,
+		.vectors = d->vectors,
 		.keeper = d->sh->keeper,
 	};
 	int ret = bells_open(&d->bells, &p);

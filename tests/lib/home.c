@@ -10,8 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/holder.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+
+/*
+ * A domain with VMs has a holder: its own program, run anew, which is the
+ * test's here.  Before main(), so that no test need know.
+ */
+__attribute__((constructor)) static void be_holder(int argc, char **argv)
+{
+	holder_main(argc, argv);
+}
 
 static const char *const quiet[] = {
 	"domains.default.pool.huge_pages=never",
