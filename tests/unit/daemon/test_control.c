@@ -32,7 +32,7 @@ static const char *const sets[] = {
 struct fixture {
 	struct home h;
 	struct fakevm v;
-	struct fakerank by;		/* the bystander */
+	struct fakerank by; /* the bystander */
 };
 
 static void attach(struct fixture *f, struct fakevm *v)
@@ -41,7 +41,8 @@ static void attach(struct fixture *f, struct fakevm *v)
 
 	fakevm_init(v, home_step, &f->h);
 	assert_int_equal(fakevm_attach(v, c->ivshmem.socket.path,
-				       c->ivshmem.control_path), 0);
+				       c->ivshmem.control_path),
+			 0);
 }
 
 static void live(struct fixture *f, struct fakevm *v)
@@ -170,7 +171,8 @@ static void test_what_does_not_fit_is_refused_with_a_sentence(void **state)
 	expect_refusal(f, EINVAL, "QEMU's device has vectors=2, the domain 4");
 	f->v.hello = good;
 	f->v.hello.slot = 2;
-	expect_refusal(f, EXDEV, "the pool device is in slot 2 and the "
+	expect_refusal(f, EXDEV,
+		       "the pool device is in slot 2 and the "
 		       "control device in slot 1");
 	f->v.hello = good;
 	f->v.hello.pool_bytes /= 2;
@@ -205,7 +207,8 @@ static void test_a_name_that_can_spoil_a_terminal_is_cleaned(void **state)
 {
 	struct fixture *f = *state;
 
-	strcpy(f->v.hello.host, "a\033[2J\"\n\x7f" "b");
+	strcpy(f->v.hello.host, "a\033[2J\"\n\x7f"
+				"b");
 	assert_int_equal(fakevm_hello(&f->v, NULL), SNOO_CTL_WELCOME);
 	assert_string_equal(vm_of(f, &f->v)->led.host, "a?[2J???b");
 }
@@ -253,8 +256,7 @@ static void test_a_rank_in_a_vm_is_a_rank(void **state)
 	assert_int_equal(fakevm_say_plain(v, 7, SNOO_WIRE_LEAVE), 0);
 	fakevm_drain(v);
 	assert_true(v->rank[7].bye);
-	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE),
-			 SNOO_WIRE_GONE);
+	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE), SNOO_WIRE_GONE);
 	assert_int_equal(host.gone.state, SNOO_ABI_LEFT);
 	assert_int_equal(fakerank_ack(&host, host.seen_gone), 0);
 	home_settle(&f->h);
@@ -335,8 +337,7 @@ static void test_a_refused_rank_is_told_and_hung_up_on(void **state)
 	struct fakevm *v = &f->v;
 
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
-	assert_int_equal(fakevm_rank(v, 1, 0, "no good", 1, 0, 1),
-			 -EREMOTEIO);
+	assert_int_equal(fakevm_rank(v, 1, 0, "no good", 1, 0, 1), -EREMOTEIO);
 	assert_int_equal(v->rank[1].error.error, EINVAL);
 	fakevm_drain(v);
 	assert_int_equal(v->rank[1].ends, 1);
@@ -434,7 +435,7 @@ static void test_joins_that_make_no_sense_cut_the_vm_off(void **state)
 	const void *body = &m.join.frame + 1;
 
 	fakerank_hello_init(&m.hello, "twice", 1, 0, 1);
-	cuts(f, SNOO_CTL_JOIN, 1, body, bytes);	/* twice */
+	cuts(f, SNOO_CTL_JOIN, 1, body, bytes); /* twice */
 	cuts(f, SNOO_CTL_JOIN, 0, body, bytes);
 	m.join.vcpu = 4;
 	cuts(f, SNOO_CTL_JOIN, 9, body, bytes);
@@ -464,8 +465,8 @@ static void test_before_hello_nothing_else_may_come(void **state)
 /* Counters and lengths written straight into the memory. */
 static void test_memory_that_makes_no_sense_cuts_the_vm_off(void **state)
 {
-	static const uint32_t tails[] = { 4, 8, SNOO_CTL_RING + 8,
-					  UINT32_MAX, 0x80000000u };
+	static const uint32_t tails[] = { 4, 8, SNOO_CTL_RING + 8, UINT32_MAX,
+					  0x80000000u };
 	static const uint32_t lengths[] = { 0, 15, SNOO_CTL_FRAME_MAX + 1,
 					    UINT32_MAX, 64 };
 	struct fixture *f = *state;
@@ -545,8 +546,7 @@ static void test_others_of_a_job_go_on_when_a_vm_is_cut_off(void **state)
 	assert_int_equal(fakerank_until(&host, SNOO_WIRE_START),
 			 SNOO_WIRE_START);
 	assert_int_equal(fakevm_send(v, 4711, 0, NULL, 0), 0);
-	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE),
-			 SNOO_WIRE_GONE);
+	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE), SNOO_WIRE_GONE);
 	assert_int_equal(host.gone.state, SNOO_ABI_DEAD);
 	assert_int_equal(host.gone.rank, 1);
 	expect_cut(f, v);
@@ -586,8 +586,8 @@ static void test_known_ranks_outlive_their_guest_daemon(void **state)
 
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 	for (uint32_t sid = 1; sid <= 4; sid++)
-		assert_int_equal(fakevm_rank(v, sid, 0, "four", 1, (int)sid - 1,
-					     4), 0);
+		assert_int_equal(
+			fakevm_rank(v, sid, 0, "four", 1, (int)sid - 1, 4), 0);
 	fakevm_drain(v);
 	assert_true(v->rank[1].started);
 	/* 4 died, and its process lives on. */
@@ -651,9 +651,9 @@ static void test_known_of_more_than_there_can_be_cuts_off(void **state)
 	struct fakevm *v = &f->v;
 
 	assert_int_equal(fakevm_ask(v), 0);
-	assert_int_equal(fakevm_send(v, SNOO_CTL_HELLO, 0,
-				     &v->hello.frame + 1,
-				     sizeof(v->hello) - 16), 0);
+	assert_int_equal(fakevm_send(v, SNOO_CTL_HELLO, 0, &v->hello.frame + 1,
+				     sizeof(v->hello) - 16),
+			 0);
 	for (uint32_t sid = 1; sid <= 17; sid++)
 		assert_int_equal(fakevm_put(v, SNOO_CTL_KNOWN, sid, NULL, 0),
 				 0);
@@ -727,7 +727,8 @@ static void test_a_bell_rung_for_nothing_is_muted(void **state)
 	assert_true(n.rings <= CONTROL_IDLE_RINGS + 16);
 	/* What it says meanwhile is heard, later. */
 	assert_int_equal(fakevm_rank(v, 1, 0, "late", 1, 0, 1) == 0 ||
-			 v->rank[1].welcomes == 0, 1);
+				 v->rank[1].welcomes == 0,
+			 1);
 	usleep(CONTROL_MUTE_MS * 1000 + 20000);
 	fakevm_drain(v);
 	assert_int_equal(v->rank[1].welcomes, 1);
@@ -789,7 +790,9 @@ static void on_gone(struct vm *vm)
 static void test_frames_of_programs_go_to_their_handler(void **state)
 {
 	static const struct control_handler handler = {
-		.frame = on_frame, .live = on_live, .gone = on_gone,
+		.frame = on_frame,
+		.live = on_live,
+		.gone = on_gone,
 	};
 	struct fixture *f = *state;
 	struct fakevm *v = &f->v;
@@ -799,7 +802,8 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	/* Nobody wants them: nothing happens. */
 	control_handle(NULL);
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
-	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream, 8),
+	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream,
+				     sizeof(data) - sizeof(data.frame)),
 			 0);
 	home_settle(&f->h);
 	control_counts(vm_of(f, v), &n);
@@ -809,7 +813,8 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	control_handle(&handler);
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 	assert_int_equal(seen.lives, 1);
-	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream, 8),
+	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream,
+				     sizeof(data) - sizeof(data.frame)),
 			 0);
 	home_settle(&f->h);
 	assert_int_equal(seen.frames, 1);
@@ -821,7 +826,7 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	control_handle(NULL);
 }
 
-#define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
