@@ -62,6 +62,13 @@
  *       EXITED {sid} -------------------------->  its process has ended
  *       <----------------------------- END {sid}  hang up on it
  *
+ * KNOWN names each session that the guest daemon still serves, and each of a
+ * process that has not ended though its session has: one that is not named
+ * counts as exited.  A host daemon that dies in the middle may say WELCOME,
+ * and what follows it, once more: the guest bears that.  What is said to a
+ * session that the guest does not know is ignored; to MSG of one that the host
+ * does not know it answers END.
+ *
  * A HELLO with another boot id ends all ranks of the former boot.  With the
  * same one, ranks whose sid was not named by a KNOWN are dead; the others get
  * RESUMED (wire.h), which heals what was lost between two guest daemons.  A

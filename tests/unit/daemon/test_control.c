@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/admin_verb.h"
 #include "daemon/control.h"
 #include "daemon/reap.h"
 #include "daemon/session.h"
@@ -32,7 +33,7 @@ static const char *const sets[] = {
 struct fixture {
 	struct home h;
 	struct fakevm v;
-	struct fakerank by; /* the bystander */
+	struct fakerank by;		/* the bystander */
 };
 
 static void attach(struct fixture *f, struct fakevm *v)
@@ -41,8 +42,7 @@ static void attach(struct fixture *f, struct fakevm *v)
 
 	fakevm_init(v, home_step, &f->h);
 	assert_int_equal(fakevm_attach(v, c->ivshmem.socket.path,
-				       c->ivshmem.control_path),
-			 0);
+				       c->ivshmem.control_path), 0);
 }
 
 static void live(struct fixture *f, struct fakevm *v)
@@ -171,8 +171,7 @@ static void test_what_does_not_fit_is_refused_with_a_sentence(void **state)
 	expect_refusal(f, EINVAL, "QEMU's device has vectors=2, the domain 4");
 	f->v.hello = good;
 	f->v.hello.slot = 2;
-	expect_refusal(f, EXDEV,
-		       "the pool device is in slot 2 and the "
+	expect_refusal(f, EXDEV, "the pool device is in slot 2 and the "
 		       "control device in slot 1");
 	f->v.hello = good;
 	f->v.hello.pool_bytes /= 2;
@@ -207,8 +206,7 @@ static void test_a_name_that_can_spoil_a_terminal_is_cleaned(void **state)
 {
 	struct fixture *f = *state;
 
-	strcpy(f->v.hello.host, "a\033[2J\"\n\x7f"
-				"b");
+	strcpy(f->v.hello.host, "a\033[2J\"\n\x7f" "b");
 	assert_int_equal(fakevm_hello(&f->v, NULL), SNOO_CTL_WELCOME);
 	assert_string_equal(vm_of(f, &f->v)->led.host, "a?[2J???b");
 }
@@ -256,7 +254,8 @@ static void test_a_rank_in_a_vm_is_a_rank(void **state)
 	assert_int_equal(fakevm_say_plain(v, 7, SNOO_WIRE_LEAVE), 0);
 	fakevm_drain(v);
 	assert_true(v->rank[7].bye);
-	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE), SNOO_WIRE_GONE);
+	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE),
+			 SNOO_WIRE_GONE);
 	assert_int_equal(host.gone.state, SNOO_ABI_LEFT);
 	assert_int_equal(fakerank_ack(&host, host.seen_gone), 0);
 	home_settle(&f->h);
@@ -337,7 +336,8 @@ static void test_a_refused_rank_is_told_and_hung_up_on(void **state)
 	struct fakevm *v = &f->v;
 
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
-	assert_int_equal(fakevm_rank(v, 1, 0, "no good", 1, 0, 1), -EREMOTEIO);
+	assert_int_equal(fakevm_rank(v, 1, 0, "no good", 1, 0, 1),
+			 -EREMOTEIO);
 	assert_int_equal(v->rank[1].error.error, EINVAL);
 	fakevm_drain(v);
 	assert_int_equal(v->rank[1].ends, 1);
@@ -416,7 +416,7 @@ static void test_frames_that_make_no_sense_cut_the_vm_off(void **state)
 	cuts(f, SNOO_CTL_STARTED, 1, body, 7);
 	cuts(f, SNOO_CTL_FINISHED, 1, body, 8);
 	cuts(f, SNOO_CTL_CREDIT, 1, body, 4);
-	cuts(f, SNOO_CTL_DATA, 1, &data.stream, 8);
+	cuts(f, SNOO_CTL_DATA, 1, &data.stream, sizeof(data) - 16);
 	/* The session's beginning when it has begun. */
 	cuts(f, SNOO_CTL_HELLO, 0, &f->v.hello.frame + 1,
 	     sizeof(f->v.hello) - 16);
@@ -435,7 +435,7 @@ static void test_joins_that_make_no_sense_cut_the_vm_off(void **state)
 	const void *body = &m.join.frame + 1;
 
 	fakerank_hello_init(&m.hello, "twice", 1, 0, 1);
-	cuts(f, SNOO_CTL_JOIN, 1, body, bytes); /* twice */
+	cuts(f, SNOO_CTL_JOIN, 1, body, bytes);	/* twice */
 	cuts(f, SNOO_CTL_JOIN, 0, body, bytes);
 	m.join.vcpu = 4;
 	cuts(f, SNOO_CTL_JOIN, 9, body, bytes);
@@ -465,8 +465,8 @@ static void test_before_hello_nothing_else_may_come(void **state)
 /* Counters and lengths written straight into the memory. */
 static void test_memory_that_makes_no_sense_cuts_the_vm_off(void **state)
 {
-	static const uint32_t tails[] = { 4, 8, SNOO_CTL_RING + 8, UINT32_MAX,
-					  0x80000000u };
+	static const uint32_t tails[] = { 4, 8, SNOO_CTL_RING + 8,
+					  UINT32_MAX, 0x80000000u };
 	static const uint32_t lengths[] = { 0, 15, SNOO_CTL_FRAME_MAX + 1,
 					    UINT32_MAX, 64 };
 	struct fixture *f = *state;
@@ -546,7 +546,8 @@ static void test_others_of_a_job_go_on_when_a_vm_is_cut_off(void **state)
 	assert_int_equal(fakerank_until(&host, SNOO_WIRE_START),
 			 SNOO_WIRE_START);
 	assert_int_equal(fakevm_send(v, 4711, 0, NULL, 0), 0);
-	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE), SNOO_WIRE_GONE);
+	assert_int_equal(fakerank_until(&host, SNOO_WIRE_GONE),
+			 SNOO_WIRE_GONE);
 	assert_int_equal(host.gone.state, SNOO_ABI_DEAD);
 	assert_int_equal(host.gone.rank, 1);
 	expect_cut(f, v);
@@ -586,8 +587,8 @@ static void test_known_ranks_outlive_their_guest_daemon(void **state)
 
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 	for (uint32_t sid = 1; sid <= 4; sid++)
-		assert_int_equal(
-			fakevm_rank(v, sid, 0, "four", 1, (int)sid - 1, 4), 0);
+		assert_int_equal(fakevm_rank(v, sid, 0, "four", 1, (int)sid - 1,
+					     4), 0);
 	fakevm_drain(v);
 	assert_true(v->rank[1].started);
 	/* 4 died, and its process lives on. */
@@ -651,9 +652,9 @@ static void test_known_of_more_than_there_can_be_cuts_off(void **state)
 	struct fakevm *v = &f->v;
 
 	assert_int_equal(fakevm_ask(v), 0);
-	assert_int_equal(fakevm_send(v, SNOO_CTL_HELLO, 0, &v->hello.frame + 1,
-				     sizeof(v->hello) - 16),
-			 0);
+	assert_int_equal(fakevm_send(v, SNOO_CTL_HELLO, 0,
+				     &v->hello.frame + 1,
+				     sizeof(v->hello) - 16), 0);
 	for (uint32_t sid = 1; sid <= 17; sid++)
 		assert_int_equal(fakevm_put(v, SNOO_CTL_KNOWN, sid, NULL, 0),
 				 0);
@@ -727,8 +728,7 @@ static void test_a_bell_rung_for_nothing_is_muted(void **state)
 	assert_true(n.rings <= CONTROL_IDLE_RINGS + 16);
 	/* What it says meanwhile is heard, later. */
 	assert_int_equal(fakevm_rank(v, 1, 0, "late", 1, 0, 1) == 0 ||
-				 v->rank[1].welcomes == 0,
-			 1);
+			 v->rank[1].welcomes == 0, 1);
 	usleep(CONTROL_MUTE_MS * 1000 + 20000);
 	fakevm_drain(v);
 	assert_int_equal(v->rank[1].welcomes, 1);
@@ -790,9 +790,7 @@ static void on_gone(struct vm *vm)
 static void test_frames_of_programs_go_to_their_handler(void **state)
 {
 	static const struct control_handler handler = {
-		.frame = on_frame,
-		.live = on_live,
-		.gone = on_gone,
+		.frame = on_frame, .live = on_live, .gone = on_gone,
 	};
 	struct fixture *f = *state;
 	struct fakevm *v = &f->v;
@@ -803,7 +801,7 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	control_handle(NULL);
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream,
-				     sizeof(data) - sizeof(data.frame)),
+				     sizeof(data) - 16),
 			 0);
 	home_settle(&f->h);
 	control_counts(vm_of(f, v), &n);
@@ -814,7 +812,7 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 	assert_int_equal(seen.lives, 1);
 	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream,
-				     sizeof(data) - sizeof(data.frame)),
+				     sizeof(data) - 16),
 			 0);
 	home_settle(&f->h);
 	assert_int_equal(seen.frames, 1);
@@ -826,7 +824,87 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	control_handle(NULL);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+/* ---- verbs ---- */
+
+static char *ask(struct fixture *f, const char *line)
+{
+	struct admin_who who = { .uid = geteuid() };
+	size_t len;
+	char *text = admin_answer(&f->h.sh, &who, line, strlen(line), &len);
+
+	assert_non_null(text);
+	return text;
+}
+
+static void expect_answer(struct fixture *f, const char *line,
+			  const char *part)
+{
+	char *text = ask(f, line);
+
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in %s", part, text);
+	free(text);
+}
+
+static void test_vms_are_shown_and_evicted(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	struct rank *r;
+
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"state\":\"attached\"");
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	assert_int_equal(fakevm_rank(v, 1, 2, "one", 1, 0, 1), 0);
+	home_settle(&f->h);
+	r = rank_of(f, v, 1);
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"name\":\"vm-1\"");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"state\":\"live\"");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"boot_id\":"
+		      "\"b0b0b0b0-b0b0-b0b0-b0b0-b0b0b0b0b0b0\"");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"cores\":[-1,-1,-1,-1]");
+	expect_answer(f, "{\"cmd\":\"ranks\"}", "\"vm_name\":\"vm-1\","
+		      "\"vcpu\":2");
+	expect_answer(f, "{\"cmd\":\"evict\"}", "\"arguments\"");
+	expect_answer(f, "{\"cmd\":\"evict\",\"args\":{\"vm\":2}}",
+		      "\"not_found\"");
+	expect_answer(f, "{\"cmd\":\"evict\",\"args\":{\"vm\":\"vm-1\"}}",
+		      "\"ranks\":1");
+	assert_int_equal(r->led.state, LEDGER_RANK_DEAD);
+	assert_int_equal(vm_of(f, v)->led.state, LEDGER_VM_FREE);
+	assert_true(shm_link_is_cut(&v->link));
+	assert_int_equal(fakeqemu_pump(&v->pool), -EPIPE);
+	assert_int_equal(fakeqemu_pump(&v->control), -EPIPE);
+	/* The QEMU lives, and has the pool mapped. */
+	home_settle(&f->h);
+	assert_int_equal(f->h.d->ranks, 2);
+	expect_answer(f, "{\"cmd\":\"why\",\"args\":{\"rank\":0,"
+		      "\"job\":\"one\"}}", "until the QEMU of VM slot 1");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"result\":[]");
+}
+
+/* A guest's clock is another: what its ranks write is converted. */
+static void test_times_of_a_guest_are_shown_in_our_clock(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	uint64_t now, shown;
+	struct rank *r;
+
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	assert_int_equal(fakevm_rank(v, 1, 2, "one", 1, 0, 1), 0);
+	home_settle(&f->h);
+	r = rank_of(f, v, 1);
+	/* Booted an hour after us: its 5 s are our 3605 s. */
+	vm_of(f, v)->led.clock_ns = INT64_C(3600000000000);
+	now = UINT64_C(5000000000);
+	shown = stats_guest_ns(r, now);
+	assert_int_equal(shown, UINT64_C(3605000000000));
+	assert_int_equal(stats_guest_ns(r, 0), 0);
+	vm_of(f, v)->led.clock_ns = -INT64_C(1000000000);
+	assert_int_equal(stats_guest_ns(r, now), UINT64_C(4000000000));
+}
+
+#define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
@@ -855,6 +933,8 @@ int main(void)
 		TEST(test_a_bell_rung_for_nothing_is_muted),
 		TEST(test_a_flood_leaves_others_their_turn),
 		TEST(test_frames_of_programs_go_to_their_handler),
+		TEST(test_vms_are_shown_and_evicted),
+		TEST(test_times_of_a_guest_are_shown_in_our_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
