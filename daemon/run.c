@@ -2,7 +2,7 @@
 /*
  * run.c - programs in VMs: who may ask, the client's socket, beginning and end
  */
-#include "daemon/run_impl.h"
+#include "daemon/run.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include "daemon/admin_verb.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/run_impl.h"
 
 #define READS_A_TURN	32	/* messages; then others have their turn */
 
