@@ -20,7 +20,7 @@ declare -A guest_keeper=()
 guest() {
 	local n=$1 dir=$D/g$1
 	shift
-	mkdir -p -m 755 "$dir"
+	mkdir -m 755 "$dir"
 	[[ ${SAN:-} == *address* ]] && set -- "$@" --set seccomp=off
 	"$BIN/snoo-daemon" --runtime-dir "$dir" --set role=guest \
 		--set guest.data_device="$D/default.ivshmem.sock" \
@@ -125,6 +125,10 @@ SNOO_SOCKET=$D/g1/default.sock
 is "it has none of the daemon's limits" \
 	"$(on vm-1:1 $SH -c '/usr/bin/grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status' | tr -d '\t\n')" \
 	"$(grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\t\n')"
+runner=$(on vm-1:1 $SH -c 'echo $PPID')
+ok "what starts it is not the daemon" test "$runner" -gt 1 -a "$runner" != "$(guest_pid 1)"
+is "and has neither pool nor device open" \
+	"$(readlink "/proc/$runner/fd/"* | grep -cvE '^(socket:|anon_inode:\[signalfd\]|/dev/null|.*/g1/log)')" 0
 is "rank 0 reads our input" "$(seq 1 100000 | on vm-1:1,host:1 /usr/bin/cat | md5sum)" \
 	"$(seq 1 100000 | md5sum)"
 is "and its end" "$(on vm-1:1 /usr/bin/cat </dev/null | wc -c)" 0
@@ -167,7 +171,7 @@ says "a VM that is not there" 125 'no VM "vm-9"; attached: vm-1' on host:1,vm-9:
 says "no path at all" 2 "absolute path" on vm-1:1 dash
 says "a private daemon has no VMs" 2 "private" \
 	"$BIN/snoorun" --private --on vm-1:1 $SH
-for list in "" vm-1: vm-1:0 vm-1:x ,vm-1 vm-1, vm-1:1:1 host:1025; do
+for list in "" vm-1: vm-1:0 vm-1:x ,vm-1 "vm-1," vm-1:1:1 host:1025; do
 	is "usage: --on '$list'" "$(rc on "$list" $SH)" 2
 done
 ok "no link, script or stranger's program was started" test -z "$(ls "$D/left")"
