@@ -462,6 +462,32 @@ static void test_before_hello_nothing_else_may_come(void **state)
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 }
 
+/* A VM with one device is no VM yet. */
+static void test_half_a_vm_is_not_welcomed(void **state)
+{
+	struct fixture *f = *state;
+	const struct conf_domain *c = f->h.d->conf;
+	struct fakevm v;
+	size_t bytes;
+
+	fakevm_init(&v, home_step, &f->h);
+	assert_int_equal(fakevm_plug(&v, &v.control, c->ivshmem.control_path),
+			 0);
+	assert_int_equal(shm_link_open(&v.link,
+				       fakeqemu_map(&v.control, &bytes),
+				       SNOO_CTL_BYTES, SHM_LINK_GUEST), 0);
+	shm_link_ask(&v.link);
+	fakevm_ring(&v);
+	home_settle(&f->h);
+	assert_false(shm_link_accepted(&v.link));
+	assert_int_equal(f->h.d->vm[2]->led.state, LEDGER_VM_HALF);
+	/* With the other one it is, without another ring. */
+	assert_int_equal(fakevm_plug(&v, &v.pool, c->ivshmem.socket.path), 0);
+	home_settle(&f->h);
+	assert_true(shm_link_accepted(&v.link));
+	fakevm_close(&v);
+}
+
 /* Counters and lengths written straight into the memory. */
 static void test_memory_that_makes_no_sense_cuts_the_vm_off(void **state)
 {
@@ -921,6 +947,7 @@ int main(void)
 		TEST(test_frames_that_make_no_sense_cut_the_vm_off),
 		TEST(test_joins_that_make_no_sense_cut_the_vm_off),
 		TEST(test_before_hello_nothing_else_may_come),
+		TEST(test_half_a_vm_is_not_welcomed),
 		TEST(test_memory_that_makes_no_sense_cuts_the_vm_off),
 		TEST(test_a_vm_can_not_speak_for_anothers_ranks),
 		TEST(test_others_of_a_job_go_on_when_a_vm_is_cut_off),
