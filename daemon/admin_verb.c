@@ -12,6 +12,7 @@
 
 #include "daemon/guest_stats.h"
 #include "daemon/stats.h"
+#include "daemon/vm.h"
 
 #include <snoo/abi.h>
 #include <snoo/wire.h>
@@ -222,6 +223,50 @@ static json_t *verb_why(struct ask *a)
 		return refuse(a, "ambiguous", "several jobs have a rank of "
 			      "that number; say which job, by name or number");
 	return stats_why(r);
+}
+
+static json_t *verb_vms(struct ask *a)
+{
+	return stats_vms(a->sh, &a->filter);
+}
+
+/* A name, or a slot's number. */
+static int take_vm(struct ask *a, char name[CONF_NAME_MAX + 1])
+{
+	const json_t *v = json_object_get(a->args, "vm");
+
+	if (json_is_integer(v))
+		snprintf(name, CONF_NAME_MAX + 1, "%lld",
+			 (long long)json_integer_value(v));
+	else if (json_is_string(v))
+		snprintf(name, CONF_NAME_MAX + 1, "%s", json_string_value(v));
+	else
+		return json_fail(&a->err, -EINVAL, "args.vm must be a VM's "
+				 "name or slot, not %s", json_kind(v));
+	return 0;
+}
+
+static json_t *verb_evict(struct ask *a)
+{
+	struct vm *found = NULL;
+	char name[CONF_NAME_MAX + 1];
+
+	if (take_vm(a, name))
+		return refuse(a, "arguments", NULL);
+	for (struct domain *d = a->sh->domains; d; d = d->next) {
+		struct vm *vm = stats_shows(&a->filter, d) ?
+				vm_find(d, name) : NULL;
+
+		if (vm && found)
+			return refuse(a, "ambiguous", "several domains have "
+				      "a VM of that name; say which domain");
+		if (vm)
+			found = vm;
+	}
+	if (!found)
+		return refuse(a, "not_found", "there is no such VM; `vms` "
+			      "lists them");
+	return stats_evict(found, a->who->uid);
 }
 
 static json_t *verb_config(struct ask *a)

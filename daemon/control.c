@@ -46,6 +46,7 @@ struct control {
 	const char *bad;		/* cut it off, for this; NULL */
 	struct parcel *queue, **queue_tail;
 	bool again;			/* the next frame may be dealt with */
+	uint32_t half_gen;		/* asked too early, and logged */
 	uint32_t idle;			/* rings for nothing, lately */
 	uint64_t idle_since_ns;
 	uint32_t *stray;		/* sids: END after WELCOME */
@@ -409,6 +410,17 @@ static bool read_one(struct control *c)
 	return true;
 }
 
+/* It asks, and its pool device is not here (yet): said once for each time. */
+static void say_half(struct control *c, uint32_t gen)
+{
+	if (gen == c->half_gen)
+		return;
+	c->half_gen = gen;
+	log_warn("a guest daemon asks, but one device of its VM is not "
+		 "connected domain=%s vm=%s slot=%u pid=%d", c->vm->dom->name,
+		 c->vm->led.name, c->vm->slot, c->vm->led.pid);
+}
+
 /* true if there was something to do */
 static bool turn(struct control *c)
 {
@@ -418,6 +430,11 @@ static bool turn(struct control *c)
 
 	if (c->vm->broken[0] || !run(&s, asked_step))
 		return false;
+	if (c->vm->led.state == LEDGER_VM_HALF) {
+		if (s.ret)
+			say_half(c, (uint32_t)s.ret);
+		return false;
+	}
 	while (n < CONTROL_FRAMES_A_TURN && reads(c->vm) && read_one(c))
 		n++;
 	if (n == CONTROL_FRAMES_A_TURN) {
@@ -434,6 +451,11 @@ static bool turn(struct control *c)
 static void on_more(void *arg)
 {
 	turn(arg);
+}
+
+void control_kick(struct vm *vm)
+{
+	loop_timer_start(vm->control->more, 0, 0);
 }
 
 static void on_work(void *arg)

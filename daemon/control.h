@@ -44,6 +44,9 @@ int control_open(struct vm *vm, bool adopted);
  * NULL control is allowed. */
 void control_close(struct vm *vm, bool let_go);
 
+/* Both devices are here: who asked before is answered now. */
+void control_kick(struct vm *vm);
+
 /* Has the guest daemon been welcomed?  Only then is anything sent. */
 bool control_live(const struct vm *vm);
 

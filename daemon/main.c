@@ -35,6 +35,7 @@
 #include "daemon/admin.h"
 #include "daemon/budget.h"
 #include "daemon/conf.h"
+#include "daemon/conf_log.h"
 #include "daemon/domain.h"
 #include "daemon/guest.h"
 #include "daemon/guest_dev.h"
@@ -189,24 +190,6 @@ static void on_hand_over(void *arg, int signum)
 	loop_stop(dm->sh.loop, EXIT_HAND_OVER);
 }
 
-static void log_changes(const struct conf *before, const struct conf *after)
-{
-	struct conf_change *change;
-	unsigned int n;
-
-	if (conf_diff(before, after, &change, &n))
-		return;
-	for (unsigned int i = 0; i < n; i++)
-		log_always(change[i].live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-			   "configuration %s key=%s before=%s after=%s",
-			   change[i].live ? "changed" :
-			   "would change at a restart", change[i].path,
-			   change[i].before, change[i].after);
-	if (n == 0)
-		log_always(LOG_LEVEL_INFO, "configuration is unchanged");
-	conf_diff_free(change, n);
-}
-
 static void on_reload(void *arg, int signum)
 {
 	struct daemon *dm = arg;
@@ -226,7 +209,7 @@ static void on_reload(void *arg, int signum)
 		sdnotify_ready(dm->notify, "serving; the last reload failed");
 		return;
 	}
-	log_changes(sh->conf, fresh);
+	conf_log_changes(sh->conf, fresh);
 	conf_apply(sh->conf, fresh);
 	conf_close(fresh);
 	log_set_level((enum log_level)sh->conf->log_level);
@@ -342,14 +325,18 @@ static int code_of(int ret)
 
 /* Without room for its VMs' eventfds no domain starts; ranks may never be as
  * many as may come. */
-static int check_budget(const struct shared *sh)
+static int check_budget(const struct daemon *dm)
 {
+	const struct shared *sh = &dm->sh;
 	struct budget need, has;
 	char why[BUDGET_TEXT];
 	int ret;
 
 	budget_limits(&has, keeper_room(sh->keeper),
 		      keeper_has_store(sh->keeper));
+	/* What a VM's daemon needs is the host's configuration to say. */
+	if (dm->in_vm)
+		return EXIT_OK;
 	budget_start(sh->conf, &need);
 	ret = budget_compare(&need, &has, why);
 	if (ret)
@@ -461,7 +448,7 @@ static int serve(struct daemon *dm, int *locks)
 		ret = watch_keeper(dm);
 	if (ret)
 		return say(EXIT_FAILED, strerror(-ret));
-	code = dm->in_vm ? EXIT_OK : check_budget(&dm->sh);
+	code = check_budget(dm);
 	if (code == EXIT_OK)
 		code = dm->in_vm ? open_guest(dm, locks) :
 		       open_domains(dm, locks);

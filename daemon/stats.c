@@ -266,6 +266,7 @@ static json_t *one_rank(const struct rank *r)
 	json_put_u64(o, "uid", r->led.uid);
 	json_put(o, "core", json_integer(r->seat.cpu));
 	json_put_u64(o, "node", r->led.node);
+	stats_put_vm(o, r);
 	json_put_str(o, "state", state_rank_name(r));
 	if (!state_rank_alive(r))
 		return o;
@@ -273,7 +274,8 @@ static json_t *one_rank(const struct rank *r)
 		     state_session_name(r->session->state) : "none");
 	json_put_str(o, "call", stats_call(w.call));
 	if (w.call != SNOO_ABI_CALL_NONE)
-		stats_since(o, "call_ms", w.call_since_ns);
+		stats_since(o, "call_ms",
+			    stats_guest_ns(r, w.call_since_ns));
 	json_put_str(o, "waiting", stats_wait(w.wait));
 	json_put_bool(o, "sleeping", wake_mode(w.wait) ==
 		      SNOO_ABI_ASLEEP_FUTEX ||

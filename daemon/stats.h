@@ -36,6 +36,15 @@ json_t *stats_channels(struct shared *sh, const struct stats_filter *f);
 json_t *stats_pool(struct shared *sh, const struct stats_filter *f);
 json_t *stats_scheduler(struct shared *sh, const struct stats_filter *f);
 
+/* stats_vm.c */
+json_t *stats_vms(struct shared *sh, const struct stats_filter *f);
+/* Says what it was, and ends it (vm_end()). */
+json_t *stats_evict(struct vm *vm, uint32_t uid);
+/* VM slot, name and vCPU of a rank. */
+void stats_put_vm(json_t *o, const struct rank *r);
+/* A time of a rank's own clock, in ours: a guest's differs. */
+uint64_t stats_guest_ns(const struct rank *r, uint64_t ns);
+
 /* stats_why.c */
 json_t *stats_why(const struct rank *r);
 

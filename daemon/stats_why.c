@@ -99,7 +99,13 @@ static void say_gone(struct text *t, const struct rank *r)
 	const struct rank *who = reap_waits_for(r);
 
 	say(t, "it is %s; ", state_rank_name(r));
-	if (who == r)
+	if (who == r && r->led.vm && r->pidfd >= 0)
+		say(t, "its memory is kept until the QEMU of VM slot %u, "
+		    "which was ended, exits", r->led.vm);
+	else if (who == r && r->led.vm)
+		say(t, "its memory is kept until process %d of VM slot %u "
+		    "ends", r->led.pid, r->led.vm);
+	else if (who == r)
 		say(t, "its memory is kept until process %d ends", r->led.pid);
 	else if (who)
 		say(t, "its memory is kept until rank %u has acknowledged",
@@ -130,12 +136,14 @@ json_t *stats_why(const struct rank *r)
 		return o;
 	json_put_str(o, "call", stats_call(w.call));
 	if (w.call != SNOO_ABI_CALL_NONE)
-		stats_since(o, "since_ms", w.call_since_ns);
+		stats_since(o, "since_ms",
+			    stats_guest_ns(r, w.call_since_ns));
 	json_put_str(o, "mode", stats_wait(w.wait));
 	if (wake_wanted(w.wait) != SNOO_ABI_ANY)
 		json_put_u64(o, "source", wake_wanted(w.wait));
 	json_put_u64(o, "want_bytes", w.want);
 	if (w.want)
-		stats_since(o, "want_ms", w.want_since_ns);
+		stats_since(o, "want_ms",
+			    stats_guest_ns(r, w.want_since_ns));
 	return o;
 }

@@ -403,6 +403,8 @@ static int admit(struct vm *vm, enum vm_line_kind kind, struct who *who,
 	}
 	vm->led.state = fresh ? LEDGER_VM_HALF : LEDGER_VM_ATTACHED;
 	vm_put(vm);
+	if (!fresh)
+		control_kick(vm);
 	SNOO_TESTPOINT("daemon_vm_put");
 	log_info("VM %s domain=%s vm=%s slot=%u pid=%d uid=%u device=%s",
 		 vm_state_name(vm), vm->dom->name, vm->led.name, vm->slot,

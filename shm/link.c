@@ -47,6 +47,23 @@ void shm_link_format(void *mem)
 	m->magic = SNOO_CTL_MAGIC;
 }
 
+/*
+ * One of ours, as the last process left it.  No process of ours leaves it
+ * between two frames' places, but whoever scribbles does, and the other end
+ * would call it nonsense for ever.
+ */
+static uint32_t own_counter(_Atomic uint32_t *counter)
+{
+	/* Relaxed: our side alone writes these, and we are its only thread. */
+	uint32_t v = atomic_load_explicit(counter, memory_order_relaxed);
+
+	if (v % ALIGN != 0) {
+		v &= ~(ALIGN - 1);
+		atomic_store_explicit(counter, v, memory_order_relaxed);
+	}
+	return v;
+}
+
 int shm_link_open(struct shm_link *l, void *mem, size_t bytes,
 		  enum shm_link_side side)
 {
@@ -64,9 +81,8 @@ int shm_link_open(struct shm_link *l, void *mem, size_t bytes,
 	l->theirs = host ? &m->guest : &m->host;
 	l->out = base + (host ? SNOO_CTL_H2G : SNOO_CTL_G2H);
 	l->in = base + (host ? SNOO_CTL_G2H : SNOO_CTL_H2G);
-	/* Relaxed: our side alone writes these, and we are its only thread. */
-	l->tail = atomic_load_explicit(&l->ours->tail, memory_order_relaxed);
-	l->head = atomic_load_explicit(&l->ours->head, memory_order_relaxed);
+	l->tail = own_counter(&l->ours->tail);
+	l->head = own_counter(&l->ours->head);
 	return 0;
 }
 

@@ -61,7 +61,8 @@ int shm_link_open(struct shm_link *l, void *mem, size_t bytes,
  *
  * Return: 0 on success, negative error code otherwise; nothing changed
  *	-EAGAIN	 no room: our end says FULL now, and the other rings when it
- *		 has consumed something (look again once after this: edge ROOM)
+ *		 has consumed something.  Put this frame next: another one that
+ *		 fits takes FULL back.
  *	-EMSGSIZE longer than SNOO_CTL_FRAME_MAX
  *	-EPROTO	 the other end's head is impossible
  */
@@ -110,7 +111,8 @@ uint32_t shm_link_asked(const struct shm_link *l);
 void shm_link_accept(struct shm_link *l, uint32_t gen, bool discard);
 
 /** shm_link_accepted() - Guest: has the host answered what we asked?  From then
- * on frames come, beginning with its first of this session. */
+ * on frames come, beginning with its first of this session.  Not to be asked
+ * again after it has said so: it would begin there again. */
 bool shm_link_accepted(struct shm_link *l);
 
 /** shm_link_cut() - Host: state CUT; shm_link_is_cut() - guest: are we? */

@@ -23,6 +23,7 @@ static const struct {
 	{ "domains",	NULL,		"snoo_domain" },
 	{ "jobs",	NULL,		"snoo_job" },
 	{ "ranks",	NULL,		"snoo_rank" },
+	{ "vms",	NULL,		"snoo_vm" },
 	{ "channels",	NULL,		"snoo_channel" },
 	{ "pool",	"arenas",	"snoo_arena" },
 	{ "pool",	"use",		"snoo_arena_use" },
@@ -39,7 +40,7 @@ static const char *const labels[] = {
 
 /* Numbers that are names of things, not amounts. */
 static const char *const no_amounts[] = {
-	"pid", "uid", "core", "node", "launch", "ring", "epoch", "gone_epoch",
+	"pid", "uid", "core", "node", "vm", "vcpu", "launch", "ring", "epoch", "gone_epoch",
 	NULL,
 };
 

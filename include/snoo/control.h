@@ -62,6 +62,13 @@
  *       EXITED {sid} -------------------------->  its process has ended
  *       <----------------------------- END {sid}  hang up on it
  *
+ * KNOWN names each session that the guest daemon still serves, and each of a
+ * process that has not ended though its session has: one that is not named
+ * counts as exited.  A host daemon that dies in the middle may say WELCOME,
+ * and what follows it, once more: the guest bears that.  What is said to a
+ * session that the guest does not know is ignored; to MSG of one that the host
+ * does not know it answers END.
+ *
  * A HELLO with another boot id ends all ranks of the former boot.  With the
  * same one, ranks whose sid was not named by a KNOWN are dead; the others get
  * RESUMED (wire.h), which heals what was lost between two guest daemons.  A
@@ -224,7 +231,8 @@ struct snoo_ctl_hello {
 	uint32_t wire_minor;
 	uint8_t boot_id[16];		/* /proc/sys/kernel/random/boot_id */
 	uint32_t slot;			/* IVPosition of its pool device */
-	uint32_t vectors;		/* MSI-X entries of its pool device */
+	uint32_t vectors;		/* MSI-X entries of its pool device; 0,
+					 * with BELLS_POLL: it can't see them */
 	uint64_t pool_bytes;		/* of BAR2 */
 	uint32_t bells;			/* enum snoo_ctl_bells_kind */
 	uint32_t memory;		/* enum snoo_ctl_map_kind */

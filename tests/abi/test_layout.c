@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include <snoo/abi.h>
+#include <snoo/control.h>
 #include <snoo/wire.h>
 
 #include "hal/regs.h"
@@ -389,6 +390,169 @@ static void wire_values(void)
 	VALUE(SNOO_WIRE_FDS);
 }
 
+static void control_values(void)
+{
+	VALUE(SNOO_CTL_MAGIC);
+	VALUE(SNOO_CTL_MAJOR);
+	VALUE(SNOO_CTL_MINOR);
+	VALUE(SNOO_CTL_BYTES);
+	VALUE(SNOO_CTL_H2G);
+	VALUE(SNOO_CTL_G2H);
+	VALUE(SNOO_CTL_RING);
+	VALUE(SNOO_CTL_VECTORS);
+	VALUE(SNOO_CTL_FRAME_MAX);
+	VALUE(SNOO_CTL_DATA_MAX);
+	VALUE(SNOO_CTL_NAME);
+	VALUE(SNOO_CTL_TEXT);
+	VALUE(SNOO_CTL_PEERS);
+	VALUE(SNOO_CTL_FULL);
+	VALUE(SNOO_CTL_CREDIT_MAX);
+	VALUE(SNOO_CTL_SIGNALS_MAX);
+	VALUE(SNOO_CTL_WORDS_MAX);
+	VALUE(SNOO_CTL_RUNS_MAX);
+	VALUE(SNOO_CTL_NEW);
+	VALUE(SNOO_CTL_LIVE);
+	VALUE(SNOO_CTL_CUT);
+	VALUE(SNOO_CTL_HELLO);
+	VALUE(SNOO_CTL_KNOWN);
+	VALUE(SNOO_CTL_READY);
+	VALUE(SNOO_CTL_JOIN);
+	VALUE(SNOO_CTL_CLOSED);
+	VALUE(SNOO_CTL_EXITED);
+	VALUE(SNOO_CTL_RING_FOR);
+	VALUE(SNOO_CTL_STARTED);
+	VALUE(SNOO_CTL_FINISHED);
+	VALUE(SNOO_CTL_WELCOME);
+	VALUE(SNOO_CTL_ERROR);
+	VALUE(SNOO_CTL_END);
+	VALUE(SNOO_CTL_BELLS);
+	VALUE(SNOO_CTL_RUN);
+	VALUE(SNOO_CTL_SIGNAL);
+	VALUE(SNOO_CTL_RUNS);
+	VALUE(SNOO_CTL_MSG);
+	VALUE(SNOO_CTL_DATA);
+	VALUE(SNOO_CTL_CREDIT);
+	VALUE(SNOO_CTL_BELLS_EVENTFD);
+	VALUE(SNOO_CTL_BELLS_POLL);
+	VALUE(SNOO_CTL_MAP_DAX);
+	VALUE(SNOO_CTL_MAP_BAR);
+	VALUE(SNOO_CTL_MAP_SYSFS);
+	VALUE(SNOO_CTL_MAP_MEMFD);
+	VALUE(SNOO_CTL_IN);
+	VALUE(SNOO_CTL_OUT);
+	VALUE(SNOO_CTL_ERR);
+	VALUE(SNOO_CTL_SIGNALS);
+}
+
+static void control(void)
+{
+	SIZE(snoo_ctl_end);
+	FIELD(snoo_ctl_end, gen);
+	FIELD(snoo_ctl_end, state);
+	FIELD(snoo_ctl_end, tail);
+	FIELD(snoo_ctl_end, head);
+	FIELD(snoo_ctl_end, start);
+	FIELD(snoo_ctl_end, full);
+	FIELD(snoo_ctl_end, reserved);
+	SIZE(snoo_ctl_memory);
+	FIELD(snoo_ctl_memory, magic);
+	FIELD(snoo_ctl_memory, major);
+	FIELD(snoo_ctl_memory, minor);
+	FIELD(snoo_ctl_memory, bytes);
+	FIELD(snoo_ctl_memory, reserved);
+	FIELD(snoo_ctl_memory, host);
+	FIELD(snoo_ctl_memory, guest);
+	SIZE(snoo_ctl_frame);
+	FIELD(snoo_ctl_frame, length);
+	FIELD(snoo_ctl_frame, type);
+	FIELD(snoo_ctl_frame, sid);
+	FIELD(snoo_ctl_frame, slot);
+	SIZE(snoo_ctl_hello);
+	FIELD(snoo_ctl_hello, frame);
+	FIELD(snoo_ctl_hello, major);
+	FIELD(snoo_ctl_hello, minor);
+	FIELD(snoo_ctl_hello, abi_major);
+	FIELD(snoo_ctl_hello, wire_minor);
+	FIELD(snoo_ctl_hello, boot_id);
+	FIELD(snoo_ctl_hello, slot);
+	FIELD(snoo_ctl_hello, vectors);
+	FIELD(snoo_ctl_hello, pool_bytes);
+	FIELD(snoo_ctl_hello, bells);
+	FIELD(snoo_ctl_hello, memory);
+	FIELD(snoo_ctl_hello, vcpus);
+	FIELD(snoo_ctl_hello, runs);
+	FIELD(snoo_ctl_hello, clock_ns);
+	FIELD(snoo_ctl_hello, host);
+	FIELD(snoo_ctl_hello, kernel);
+	FIELD(snoo_ctl_hello, reserved);
+	SIZE(snoo_ctl_welcome);
+	FIELD(snoo_ctl_welcome, frame);
+	FIELD(snoo_ctl_welcome, major);
+	FIELD(snoo_ctl_welcome, minor);
+	FIELD(snoo_ctl_welcome, slot);
+	FIELD(snoo_ctl_welcome, slots);
+	FIELD(snoo_ctl_welcome, vectors);
+	FIELD(snoo_ctl_welcome, ranks);
+	FIELD(snoo_ctl_welcome, pool_bytes);
+	FIELD(snoo_ctl_welcome, domain);
+	FIELD(snoo_ctl_welcome, name);
+	FIELD(snoo_ctl_welcome, reserved);
+	SIZE(snoo_ctl_error);
+	FIELD(snoo_ctl_error, frame);
+	FIELD(snoo_ctl_error, error);
+	FIELD(snoo_ctl_error, reserved);
+	FIELD(snoo_ctl_error, text);
+	SIZE(snoo_ctl_join);
+	FIELD(snoo_ctl_join, frame);
+	FIELD(snoo_ctl_join, uid);
+	FIELD(snoo_ctl_join, gid);
+	FIELD(snoo_ctl_join, pid);
+	FIELD(snoo_ctl_join, vcpu);
+	SIZE(snoo_ctl_ring);
+	FIELD(snoo_ctl_ring, frame);
+	FIELD(snoo_ctl_ring, rank);
+	FIELD(snoo_ctl_ring, reserved);
+	SIZE(snoo_ctl_bells);
+	FIELD(snoo_ctl_bells, frame);
+	FIELD(snoo_ctl_bells, flags);
+	FIELD(snoo_ctl_bells, vector);
+	FIELD(snoo_ctl_bells, count);
+	FIELD(snoo_ctl_bells, reserved);
+	SIZE(snoo_ctl_run);
+	FIELD(snoo_ctl_run, frame);
+	FIELD(snoo_ctl_run, uid);
+	FIELD(snoo_ctl_run, argc);
+	FIELD(snoo_ctl_run, envc);
+	FIELD(snoo_ctl_run, bytes);
+	SIZE(snoo_ctl_run_pid);
+	FIELD(snoo_ctl_run_pid, frame);
+	FIELD(snoo_ctl_run_pid, pid);
+	FIELD(snoo_ctl_run_pid, uid);
+	SIZE(snoo_ctl_run_end);
+	FIELD(snoo_ctl_run_end, frame);
+	FIELD(snoo_ctl_run_end, error);
+	FIELD(snoo_ctl_run_end, status);
+	FIELD(snoo_ctl_run_end, text);
+	SIZE(snoo_ctl_signal);
+	FIELD(snoo_ctl_signal, frame);
+	FIELD(snoo_ctl_signal, signal);
+	FIELD(snoo_ctl_signal, number);
+	SIZE(snoo_ctl_data);
+	FIELD(snoo_ctl_data, frame);
+	FIELD(snoo_ctl_data, stream);
+	FIELD(snoo_ctl_data, bytes);
+	FIELD(snoo_ctl_data, offset);
+	FIELD(snoo_ctl_data, reserved);
+	SIZE(snoo_ctl_credit);
+	FIELD(snoo_ctl_credit, frame);
+	FIELD(snoo_ctl_credit, stream);
+	FIELD(snoo_ctl_credit, total);
+	SIZE(snoo_ctl_runs);
+	FIELD(snoo_ctl_runs, frame);
+	FIELD(snoo_ctl_runs, count);
+	FIELD(snoo_ctl_runs, reserved);
+}
+
 int main(void)
 {
 	abi_values();
@@ -401,5 +565,7 @@ int main(void)
 	wire_up();
 	wire_down();
 	wire_programs();
+	control_values();
+	control();
 	return ferror(stdout) != 0;
 }

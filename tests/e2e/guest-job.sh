@@ -66,6 +66,16 @@ for i in 1 2 3; do
 	all_well "unnumbered ranks of both sides, job $i" "n$i" 2
 done
 
+# Nobody says anything: the daemon sleeps, and nothing wakes it.
+switches() {
+	cat /proc/"$(guest_worker)"/task/*/status |
+		awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }'
+}
+sleep 0.5
+before=$(switches)
+sleep 1.5
+is "an idle daemon is not woken, with a rank attached" "$(switches)" "$before"
+
 run_ends "a second daemon for this guest is refused" 3 "served already" \
 	"$BIN/snoo-daemon" --runtime-dir "$V" --set role=guest \
 	--set "guest.data_device=$D/default.ivshmem.sock" \

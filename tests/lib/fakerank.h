@@ -46,6 +46,7 @@ struct fakerank {
 	unsigned int nfds;
 	union {
 		struct snoo_wire_head head;
+		uint64_t align;
 		unsigned char bytes[SNOO_WIRE_MAX];
 	} msg;
 };

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/admin_verb.h"
 #include "daemon/control.h"
 #include "daemon/reap.h"
 #include "daemon/session.h"
@@ -415,7 +416,7 @@ static void test_frames_that_make_no_sense_cut_the_vm_off(void **state)
 	cuts(f, SNOO_CTL_STARTED, 1, body, 7);
 	cuts(f, SNOO_CTL_FINISHED, 1, body, 8);
 	cuts(f, SNOO_CTL_CREDIT, 1, body, 4);
-	cuts(f, SNOO_CTL_DATA, 1, &data.stream, 8);
+	cuts(f, SNOO_CTL_DATA, 1, &data.stream, sizeof(data) - 16);
 	/* The session's beginning when it has begun. */
 	cuts(f, SNOO_CTL_HELLO, 0, &f->v.hello.frame + 1,
 	     sizeof(f->v.hello) - 16);
@@ -459,6 +460,32 @@ static void test_before_hello_nothing_else_may_come(void **state)
 	assert_int_equal(fakevm_send(v, SNOO_CTL_EXITED, 1, NULL, 0), 0);
 	home_settle(&f->h);
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+}
+
+/* A VM with one device is no VM yet. */
+static void test_half_a_vm_is_not_welcomed(void **state)
+{
+	struct fixture *f = *state;
+	const struct conf_domain *c = f->h.d->conf;
+	struct fakevm v;
+	size_t bytes;
+
+	fakevm_init(&v, home_step, &f->h);
+	assert_int_equal(fakevm_plug(&v, &v.control, c->ivshmem.control_path),
+			 0);
+	assert_int_equal(shm_link_open(&v.link,
+				       fakeqemu_map(&v.control, &bytes),
+				       SNOO_CTL_BYTES, SHM_LINK_GUEST), 0);
+	shm_link_ask(&v.link);
+	fakevm_ring(&v);
+	home_settle(&f->h);
+	assert_false(shm_link_accepted(&v.link));
+	assert_int_equal(f->h.d->vm[2]->led.state, LEDGER_VM_HALF);
+	/* With the other one it is, without another ring. */
+	assert_int_equal(fakevm_plug(&v, &v.pool, c->ivshmem.socket.path), 0);
+	home_settle(&f->h);
+	assert_true(shm_link_accepted(&v.link));
+	fakevm_close(&v);
 }
 
 /* Counters and lengths written straight into the memory. */
@@ -799,7 +826,8 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	/* Nobody wants them: nothing happens. */
 	control_handle(NULL);
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
-	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream, 8),
+	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream,
+				     sizeof(data) - 16),
 			 0);
 	home_settle(&f->h);
 	control_counts(vm_of(f, v), &n);
@@ -809,7 +837,8 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	control_handle(&handler);
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 	assert_int_equal(seen.lives, 1);
-	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream, 8),
+	assert_int_equal(fakevm_send(v, SNOO_CTL_DATA, 3, &data.stream,
+				     sizeof(data) - 16),
 			 0);
 	home_settle(&f->h);
 	assert_int_equal(seen.frames, 1);
@@ -819,6 +848,86 @@ static void test_frames_of_programs_go_to_their_handler(void **state)
 	home_settle(&f->h);
 	assert_int_equal(seen.goes, 1);
 	control_handle(NULL);
+}
+
+/* ---- verbs ---- */
+
+static char *ask(struct fixture *f, const char *line)
+{
+	struct admin_who who = { .uid = geteuid() };
+	size_t len;
+	char *text = admin_answer(&f->h.sh, &who, line, strlen(line), &len);
+
+	assert_non_null(text);
+	return text;
+}
+
+static void expect_answer(struct fixture *f, const char *line,
+			  const char *part)
+{
+	char *text = ask(f, line);
+
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in %s", part, text);
+	free(text);
+}
+
+static void test_vms_are_shown_and_evicted(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	struct rank *r;
+
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"state\":\"attached\"");
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	assert_int_equal(fakevm_rank(v, 1, 2, "one", 1, 0, 1), 0);
+	home_settle(&f->h);
+	r = rank_of(f, v, 1);
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"name\":\"vm-1\"");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"state\":\"live\"");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"boot_id\":"
+		      "\"b0b0b0b0-b0b0-b0b0-b0b0-b0b0b0b0b0b0\"");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"cores\":[-1,-1,-1,-1]");
+	expect_answer(f, "{\"cmd\":\"ranks\"}", "\"vm_name\":\"vm-1\","
+		      "\"vcpu\":2");
+	expect_answer(f, "{\"cmd\":\"evict\"}", "\"arguments\"");
+	expect_answer(f, "{\"cmd\":\"evict\",\"args\":{\"vm\":2}}",
+		      "\"not_found\"");
+	expect_answer(f, "{\"cmd\":\"evict\",\"args\":{\"vm\":\"vm-1\"}}",
+		      "\"ranks\":1");
+	assert_int_equal(r->led.state, LEDGER_RANK_DEAD);
+	assert_int_equal(vm_of(f, v)->led.state, LEDGER_VM_FREE);
+	assert_true(shm_link_is_cut(&v->link));
+	assert_int_equal(fakeqemu_pump(&v->pool), -EPIPE);
+	assert_int_equal(fakeqemu_pump(&v->control), -EPIPE);
+	/* The QEMU lives, and has the pool mapped. */
+	home_settle(&f->h);
+	assert_int_equal(f->h.d->ranks, 2);
+	expect_answer(f, "{\"cmd\":\"why\",\"args\":{\"rank\":0,"
+		      "\"job\":\"one\"}}", "until the QEMU of VM slot 1");
+	expect_answer(f, "{\"cmd\":\"vms\"}", "\"result\":[]");
+}
+
+/* A guest's clock is another: what its ranks write is converted. */
+static void test_times_of_a_guest_are_shown_in_our_clock(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	uint64_t now, shown;
+	struct rank *r;
+
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	assert_int_equal(fakevm_rank(v, 1, 2, "one", 1, 0, 1), 0);
+	home_settle(&f->h);
+	r = rank_of(f, v, 1);
+	/* Booted an hour after us: its 5 s are our 3605 s. */
+	vm_of(f, v)->led.clock_ns = INT64_C(3600000000000);
+	now = UINT64_C(5000000000);
+	shown = stats_guest_ns(r, now);
+	assert_int_equal(shown, UINT64_C(3605000000000));
+	assert_int_equal(stats_guest_ns(r, 0), 0);
+	vm_of(f, v)->led.clock_ns = -INT64_C(1000000000);
+	assert_int_equal(stats_guest_ns(r, now), UINT64_C(4000000000));
 }
 
 #define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -838,6 +947,7 @@ int main(void)
 		TEST(test_frames_that_make_no_sense_cut_the_vm_off),
 		TEST(test_joins_that_make_no_sense_cut_the_vm_off),
 		TEST(test_before_hello_nothing_else_may_come),
+		TEST(test_half_a_vm_is_not_welcomed),
 		TEST(test_memory_that_makes_no_sense_cuts_the_vm_off),
 		TEST(test_a_vm_can_not_speak_for_anothers_ranks),
 		TEST(test_others_of_a_job_go_on_when_a_vm_is_cut_off),
@@ -850,6 +960,8 @@ int main(void)
 		TEST(test_a_bell_rung_for_nothing_is_muted),
 		TEST(test_a_flood_leaves_others_their_turn),
 		TEST(test_frames_of_programs_go_to_their_handler),
+		TEST(test_vms_are_shown_and_evicted),
+		TEST(test_times_of_a_guest_are_shown_in_our_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,9 +72,9 @@ int main(int argc, char **argv)
 	for (uint32_t v = 0; v < FAKEHOST_VECTORS; v++)
 		p[v] = (struct pollfd){ .fd = fakehost_bell(&host, 0, 0, v),
 					.events = POLLIN };
-	p[FAKEHOST_VECTORS] =
-		(struct pollfd){ .fd = fakehost_bell(&host, 1, 0, 0),
-				 .events = POLLIN };
+	p[FAKEHOST_VECTORS] = (struct pollfd){
+		.fd = fakehost_bell(&host, 1, 0, 0), .events = POLLIN
+	};
 	puts("ready");
 	fflush(stdout);
 	while (poll(p, FAKEHOST_VECTORS + 1, -1) >= 0) {
