@@ -17,7 +17,7 @@
 #include "daemon/span.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
-#include "daemon/vm.h"
+#include "daemon/vm_state.h"
 #include "shm/job.h"
 #include "shm/testpoint.h"
 

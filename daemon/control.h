@@ -26,7 +26,7 @@
 
 #include <snoo/control.h>
 
-#include "daemon/vm.h"
+#include "daemon/vm_state.h"
 
 #define CONTROL_FRAMES_A_TURN	64u
 #define CONTROL_QUEUE_BYTES	(4u << 20)

@@ -17,6 +17,7 @@
 #include "daemon/reap.h"
 #include "daemon/session.h"
 #include "daemon/touch.h"
+#include "daemon/vm_cpu.h"
 #include "shm/testpoint.h"
 
 #define VCPUS_MAX	1024u

@@ -24,6 +24,7 @@
 #include "daemon/supply.h"
 #include "daemon/touch.h"
 #include "daemon/vm.h"
+#include "daemon/vm_cpu.h"
 #include "hal/hal.h"
 #include "shm/testpoint.h"
 

@@ -13,7 +13,6 @@
 #include "daemon/peer.h"
 #include "daemon/post.h"
 #include "daemon/seat.h"
-#include "daemon/session.h"
 #include "daemon/share.h"
 #include "daemon/supply.h"
 #include "daemon/touch.h"
@@ -150,6 +149,12 @@ void reap_exited(struct rank *r)
 	look_soon(r->dom);
 }
 
+static void on_qemu_end(void *arg, unsigned int events)
+{
+	(void)events;
+	reap_exited(arg);
+}
+
 /* Its end is the end of its QEMU now, as if that were its process. */
 static int watch_qemu(struct rank *r, int pidfd)
 {
@@ -161,7 +166,10 @@ static int watch_qemu(struct rank *r, int pidfd)
 		return -errno;
 	ret = keeper_store(r->dom->sh->keeper,
 			   state_keep_rank(name, r, "pidfd"), r->pidfd, false);
-	return ret ? ret : session_watch(r);
+	if (ret)
+		return ret;
+	return loop_watch(&r->death, r->dom->sh->loop, r->pidfd, LOOP_READ,
+			  on_qemu_end, r);
 }
 
 void reap_vm_gone(struct rank *r, int pidfd)

@@ -5,7 +5,7 @@
 #include "daemon/seat.h"
 
 #include "daemon/touch.h"
-#include "daemon/vm.h"
+#include "daemon/vm_state.h"
 
 #define DO_NOT_PIN	(-2)		/* snoo_wire_hello.core */
 

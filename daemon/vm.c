@@ -6,9 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -17,56 +15,16 @@
 #include "daemon/bells.h"
 #include "daemon/control.h"
 #include "daemon/ivshmem.h"
-#include "daemon/listen.h"
 #include "daemon/log.h"
+#include "daemon/vm_cpu.h"
+#include "daemon/vm_name.h"
 #include "shm/testpoint.h"
 
 #define KEEPER_WAIT_MS	2000
 
-static const char *const line_name[VM_LINES] = {
+const char *const vm_line_name[VM_LINES] = {
 	[VM_POOL] = "pool", [VM_CONTROL] = "control",
 };
-
-/* Of the listeners, for the keeper. */
-static const char *const listener_name[VM_LINES] = {
-	[VM_POOL] = "ivshmem", [VM_CONTROL] = "control",
-};
-
-const char *vm_state_name(const struct vm *vm)
-{
-	switch (vm->led.state) {
-	case LEDGER_VM_HALF:
-		return "half";
-	case LEDGER_VM_ATTACHED:
-		return "attached";
-	case LEDGER_VM_LIVE:
-		return "live";
-	case LEDGER_VM_CUT:
-		return "cut";
-	default:
-		return "free";
-	}
-}
-
-void vm_put(struct vm *vm)
-{
-	ledger_put_vm(vm->dom->ledger, vm->slot - 1, &vm->led);
-}
-
-struct vm *vm_find(struct domain *d, const char *name)
-{
-	char number[16];
-
-	for (uint32_t i = 1; i < d->slots; i++) {
-		struct vm *vm = d->vm[i];
-
-		snprintf(number, sizeof(number), "%u", i);
-		if (vm->control && (strcmp(name, vm->led.name) == 0 ||
-				    strcmp(name, number) == 0))
-			return vm;
-	}
-	return NULL;
-}
 
 /* ---- what the keeper has ---- */
 
@@ -95,7 +53,7 @@ static void forget(const struct vm *vm, const char *what)
 	keeper_forget(vm->dom->sh->keeper, kept(name, vm, what));
 }
 
-static int take(const struct vm *vm, const char *what)
+int vm_take_kept(const struct vm *vm, const char *what)
 {
 	char name[STATE_KEEP_MAX];
 
@@ -104,24 +62,12 @@ static int take(const struct vm *vm, const char *what)
 
 /* ---- the end ---- */
 
-static void on_work(void *arg)
+void vm_on_work(void *arg)
 {
 	struct vm *vm = arg;
 
 	if (vm->broken[0])
 		vm_end(vm, vm->broken);
-}
-
-void vm_break(struct vm *vm, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (vm->broken[0] || !vm->control)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(vm->broken, sizeof(vm->broken), fmt, ap);
-	va_end(ap);
-	loop_defer(vm->dom->sh->loop, &vm->work);
 }
 
 static void close_line(struct vm *vm, enum vm_line_kind kind, bool let_go)
@@ -135,7 +81,7 @@ static void close_line(struct vm *vm, enum vm_line_kind kind, bool let_go)
 	if (!let_go) {
 		/* The keeper's copy would keep the connection open. */
 		shutdown(l->fd, SHUT_RDWR);
-		forget(vm, line_name[kind]);
+		forget(vm, vm_line_name[kind]);
 	}
 	close(l->fd);
 	l->fd = -1;
@@ -153,8 +99,7 @@ static void drop_pidfd(struct vm *vm, bool let_go)
 	vm->pidfd = -1;
 }
 
-/* Our side of it; @let_go: the next daemon's too. */
-static void close_vm(struct vm *vm, bool let_go)
+void vm_hang_up(struct vm *vm, bool let_go)
 {
 	loop_undefer(&vm->work);
 	vm_cpu_forget(vm);
@@ -182,7 +127,7 @@ void vm_end(struct vm *vm, const char *why)
 	if (control_handler() && control_handler()->gone)
 		control_handler()->gone(vm);
 	SNOO_TESTPOINT("daemon_vm_reaped");
-	close_vm(vm, false);
+	vm_hang_up(vm, false);
 	bells_drain(vm->dom->bells, vm->slot);
 	vm->led = free_cell;
 	vm_put(vm);
@@ -234,7 +179,7 @@ static void on_death(void *arg, unsigned int events)
 	drop_pidfd(vm, false);
 }
 
-static int watch_line(struct vm *vm, enum vm_line_kind kind, int fd)
+int vm_watch_line(struct vm *vm, enum vm_line_kind kind, int fd)
 {
 	struct vm_line *l = &vm->line[kind];
 	int ret = loop_watch(&l->watch, vm->dom->sh->loop, fd, LOOP_READ,
@@ -245,7 +190,7 @@ static int watch_line(struct vm *vm, enum vm_line_kind kind, int fd)
 	return ret;
 }
 
-static int watch_process(struct vm *vm)
+int vm_watch_process(struct vm *vm)
 {
 	if (vm->pidfd < 0)
 		return 0;
@@ -324,7 +269,7 @@ static int serve(struct vm *vm, enum vm_line_kind kind, int fd,
 {
 	struct domain *d = vm->dom;
 	struct ivshmem_offer offer;
-	int ret = keep(vm, line_name[kind], fd);
+	int ret = keep(vm, vm_line_name[kind], fd);
 
 	if (ret == 0)
 		ret = keeper_barrier(d->sh->keeper, KEEPER_WAIT_MS);
@@ -363,10 +308,10 @@ static void back_out(struct vm *vm, enum vm_line_kind kind)
 {
 	struct ledger_vm free_cell = { .instance = vm->led.instance };
 
-	forget(vm, line_name[kind]);
+	forget(vm, vm_line_name[kind]);
 	if (vm->led.state != LEDGER_VM_FREE)
 		return;
-	close_vm(vm, false);
+	vm_hang_up(vm, false);
 	vm->led = free_cell;
 	/* Its number is used up, so that no kept fd is taken for the next. */
 	vm_put(vm);
@@ -389,9 +334,9 @@ static int admit(struct vm *vm, enum vm_line_kind kind, struct who *who,
 		ret = serve(vm, kind, fd, why);
 	}
 	if (ret == 0)
-		ret = watch_line(vm, kind, fd);
+		ret = vm_watch_line(vm, kind, fd);
 	if (ret == 0 && fresh)
-		ret = watch_process(vm);
+		ret = vm_watch_process(vm);
 	if (ret) {
 		if (vm->line[kind].fd >= 0) {
 			loop_unwatch(vm->line[kind].watch);
@@ -408,7 +353,7 @@ static int admit(struct vm *vm, enum vm_line_kind kind, struct who *who,
 	SNOO_TESTPOINT("daemon_vm_put");
 	log_info("VM %s domain=%s vm=%s slot=%u pid=%d uid=%u device=%s",
 		 vm_state_name(vm), vm->dom->name, vm->led.name, vm->slot,
-		 vm->led.pid, vm->led.uid, line_name[kind]);
+		 vm->led.pid, vm->led.uid, vm_line_name[kind]);
 	return 0;
 }
 
@@ -416,7 +361,7 @@ static int not_this_one(const struct domain *d, const struct who *who,
 			enum vm_line_kind kind, const char *why)
 {
 	log_warn("VM refused domain=%s device=%s pid=%d uid=%u reason=\"%s\"",
-		 d->name, line_name[kind], (int)who->pid, who->uid, why);
+		 d->name, vm_line_name[kind], (int)who->pid, who->uid, why);
 	return -EPERM;
 }
 
@@ -448,7 +393,7 @@ static int check(struct domain *d, int fd, struct who *who,
 	return ret;
 }
 
-static int on_connection(struct domain *d, int fd, enum vm_line_kind kind)
+int vm_connected(struct domain *d, int fd, enum vm_line_kind kind)
 {
 	char why[IVSHMEM_TEXT] = "";
 	struct vm *vm = NULL;
@@ -480,222 +425,4 @@ static int on_connection(struct domain *d, int fd, enum vm_line_kind kind)
 		close(fd);
 	}
 	return ret;
-}
-
-static int on_pool(void *arg, int fd)
-{
-	return on_connection(arg, fd, VM_POOL);
-}
-
-static int on_control(void *arg, int fd)
-{
-	return on_connection(arg, fd, VM_CONTROL);
-}
-
-/* ---- slots and sockets ---- */
-
-static int make_slots(struct domain *d)
-{
-	d->vm = calloc(d->slots, sizeof(struct vm *));
-	if (!d->vm)
-		return -ENOMEM;
-	for (uint32_t i = 1; i < d->slots; i++) {
-		struct vm *vm = calloc(1, sizeof(*vm));
-
-		if (!vm)
-			return -ENOMEM;
-		d->vm[i] = vm;
-		vm->dom = d;
-		vm->slot = i;
-		vm->line[VM_POOL] = (struct vm_line){ .vm = vm, .fd = -1 };
-		vm->line[VM_CONTROL] = (struct vm_line){ .vm = vm, .fd = -1 };
-		vm->pidfd = vm->memory = -1;
-		vm->work.fn = on_work;
-		vm->work.arg = vm;
-	}
-	return 0;
-}
-
-static int open_bells(struct domain *d, char why[VM_TEXT])
-{
-	struct bells_params p = {
-		.domain = d->name,
-		.slots = d->slots,
-		.vectors = d->vectors,
-		.keeper = d->sh->keeper,
-	};
-	int ret = bells_open(&d->bells, &p);
-
-	if (ret == -EMFILE)
-		snprintf(why, VM_TEXT, "%u VM slots with %u vectors take %u "
-			 "file descriptors: raise LimitNOFILE", d->slots - 1,
-			 d->vectors, bells_count(d->slots, d->vectors));
-	else if (ret)
-		snprintf(why, VM_TEXT, "bells of VM slots: %s",
-			 strerror(-ret));
-	return ret;
-}
-
-static int open_listener(struct domain *d, enum vm_line_kind kind,
-			 char why[VM_TEXT])
-{
-	struct conf_socket conf = d->conf->ivshmem.socket;
-	char name[STATE_KEEP_MAX];
-
-	_Static_assert(VM_TEXT >= LISTEN_TEXT, "a reason must fit");
-	if (kind == VM_CONTROL)
-		conf.path = d->conf->ivshmem.control_path;
-	return listen_kept(&d->vm_listener[kind], SOCK_STREAM, &conf,
-			   d->sh->keeper,
-			   state_keep_name(name, d, listener_name[kind]),
-			   why);
-}
-
-uint32_t vm_slots(const struct conf_domain *conf)
-{
-	if (conf->ivshmem.slots > 1)
-		return conf->ivshmem.slots;
-	return conf->ivshmem.host_bells ? 2 : 1;
-}
-
-static void to_guest(struct domain *d, uint32_t slot,
-		     const struct snoo_ctl_frame *f, const void *body,
-		     size_t bytes)
-{
-	if (d->vm && slot > 0 && slot < d->slots)
-		control_post(d->vm[slot], f, body, bytes);
-}
-
-/* VMs that are there are served on, whatever the file says now. */
-static int open_listeners(struct domain *d, char why[VM_TEXT])
-{
-	int ret;
-
-	if (d->conf->ivshmem.slots <= 1)
-		return 0;
-	ret = ivshmem_buffer_check(d->slots, d->vectors, why);
-	if (ret == 0)
-		ret = open_listener(d, VM_POOL, why);
-	if (ret == 0)
-		ret = open_listener(d, VM_CONTROL, why);
-	return ret;
-}
-
-int vm_open(struct domain *d, char why[VM_TEXT])
-{
-	int ret;
-
-	if (d->slots <= 1)
-		return 0;
-	d->to_guest = to_guest;
-	ret = make_slots(d);
-	if (ret)
-		snprintf(why, VM_TEXT, "out of memory");
-	if (ret == 0)
-		ret = open_bells(d, why);
-	if (ret == 0)
-		ret = open_listeners(d, why);
-	return ret;
-}
-
-int vm_start(struct domain *d)
-{
-	int ret;
-
-	if (d->vm_listener[VM_POOL].fd < 0)
-		return 0;
-	ret = listen_start(&d->vm_listener[VM_POOL], d->sh->loop, on_pool, d);
-	if (ret == 0)
-		ret = listen_start(&d->vm_listener[VM_CONTROL], d->sh->loop,
-				   on_control, d);
-	return ret;
-}
-
-void vm_close(struct domain *d, enum listen_end end)
-{
-	bool let_go = end == LISTEN_KEEP_FILE;
-	char name[STATE_KEEP_MAX];
-
-	for (uint32_t i = 1; d->vm && i < d->slots; i++) {
-		if (!d->vm[i])
-			continue;
-		close_vm(d->vm[i], let_go);
-		free(d->vm[i]);
-	}
-	free(d->vm);
-	d->vm = NULL;
-	for (int kind = 0; kind < VM_LINES; kind++) {
-		if (d->vm_listener[kind].fd < 0)
-			continue;
-		listen_close(&d->vm_listener[kind], end);
-		if (!let_go)
-			keeper_forget(d->sh->keeper,
-				      state_keep_name(name, d,
-						      listener_name[kind]));
-	}
-	if (d->bells && !let_go)
-		bells_forget(d->bells);
-	bells_close(d->bells);
-	d->bells = NULL;
-}
-
-/* ---- adoption ---- */
-
-static void adopt_one(struct vm *vm)
-{
-	bool control = vm->led.state != LEDGER_VM_HALF;
-	int ret = 0, fd;
-
-	vm->pidfd = take(vm, "pidfd");
-	vm->memory = take(vm, "memory");
-	if (vm->memory >= 0)
-		ret = control_open(vm, true);
-	if (!vm->control) {
-		/* Without it nothing can be said, and nobody holds it. */
-		struct ledger_vm free_cell = { .instance = vm->led.instance };
-
-		log_err("VM lost: its control memory can't be taken over "
-			"domain=%s slot=%u error=\"%s\"", vm->dom->name,
-			vm->slot, strerror(vm->memory < 0 ? ENOENT : -ret));
-		for (int kind = 0; kind < VM_LINES; kind++)
-			vm->line[kind].fd = take(vm, line_name[kind]);
-		close_vm(vm, false);
-		vm->led = free_cell;
-		vm_put(vm);
-		return;
-	}
-	for (int kind = 0; kind < VM_LINES; kind++) {
-		fd = take(vm, line_name[kind]);
-		if (fd < 0 && !control)
-			continue;
-		if (fd < 0 || watch_line(vm, (enum vm_line_kind)kind, fd))
-			vm_break(vm, "the keeper has lost its %s socket",
-				 line_name[kind]);
-	}
-	if (vm->line[VM_POOL].fd < 0 && vm->line[VM_CONTROL].fd < 0)
-		vm_break(vm, "it had not come in when the daemon died");
-	if (vm->pidfd < 0 && !(vm->led.flags & VM_LAUNCHED))
-		vm_break(vm, "the keeper has lost its pidfd");
-	else if (watch_process(vm))
-		vm_break(vm, "its process can't be watched");
-	if (!bells_adopted(vm->dom->bells))
-		vm_break(vm, "the keeper has lost the bells of the domain");
-	vm_cpu_find(vm);
-	log_info("VM adopted domain=%s vm=%s slot=%u pid=%d state=%s",
-		 vm->dom->name, vm->led.name, vm->slot, vm->led.pid,
-		 vm_state_name(vm));
-}
-
-void vm_adopt(struct domain *d)
-{
-	for (uint32_t i = 1; d->vm && i < d->slots; i++) {
-		struct vm *vm = d->vm[i];
-
-		ledger_get_vm(d->ledger, i - 1, &vm->led);
-		if (vm->led.serial > d->vm_serial)
-			d->vm_serial = vm->led.serial;
-		if (vm->led.state != LEDGER_VM_FREE)
-			adopt_one(vm);
-		SNOO_TESTPOINT("daemon_vm_adopted");
-	}
 }

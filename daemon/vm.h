@@ -26,49 +26,7 @@
 #ifndef DAEMON_VM_H
 #define DAEMON_VM_H
 
-#include "daemon/state.h"
-
-struct control;
-
-#define VM_TEXT		256u
-
-enum vm_line_kind { VM_POOL, VM_CONTROL, VM_LINES };
-
-/* struct ledger_vm.flags */
-#define VM_ASKED	0x1u	/* a session has begun, HELLO is due */
-#define VM_GREETED	0x2u	/* HELLO has come, READY is due */
-#define VM_PINNED	0x4u	/* its vCPUs sit where we put them */
-#define VM_LAUNCHED	0x8u	/* who connected has passed the sockets on */
-
-/** struct vm_line - One connection of a QEMU */
-struct vm_line {
-	struct vm *vm;
-	int fd;				/* -1: not there */
-	struct loop_watch *watch;
-};
-
-/** struct vm_vcpu - A thread of QEMU */
-struct vm_vcpu {
-	int tid;			/* 0: not found */
-	struct place_seat seat;		/* cpu: where it is pinned, by anybody */
-	bool seated;			/* by us: it counts in place.h */
-};
-
-/** struct vm - One VM slot, in use or not; as long as the domain */
-struct vm {
-	struct domain *dom;
-	uint32_t slot;
-	struct ledger_vm led;
-	struct vm_line line[VM_LINES];
-	int pidfd;			/* -1: not known, or it has ended */
-	struct loop_watch *death;
-	int memory;			/* of the control device; -1 */
-	struct control *control;	/* NULL while FREE */
-	struct vm_vcpu *vcpu;		/* vm_cpu.c */
-	uint32_t nvcpu;
-	struct loop_work work;		/* broken: end it */
-	char broken[VM_TEXT];		/* why; "": it is not */
-};
+#include "daemon/vm_state.h"
 
 /**
  * vm_open() - Bells, slots and sockets, if the domain has VM slots
@@ -101,43 +59,19 @@ void vm_close(struct domain *d, enum listen_end end);
  */
 void vm_end(struct vm *vm, const char *why);
 
-/* The same when the loop has done what it does now. */
-void vm_break(struct vm *vm, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* ---- vm.c, for vm_slots.c ---- */
 
-/* Put the copy into the ledger. */
-void vm_put(struct vm *vm);
+/* "pool", "control" */
+extern const char *const vm_line_name[VM_LINES];
 
-/* By name or by the slot's number; NULL: none that is in use. */
-struct vm *vm_find(struct domain *d, const char *name);
-
-/* "free", "half", "attached", "live", "cut". */
-const char *vm_state_name(const struct vm *vm);
-
-/* ---- vm_name.c ---- */
-
-/* What QEMU's command line calls it, if the name may be had; else
- * "vm-SLOT". */
-void vm_take_name(struct vm *vm);
-
-/* The value of QEMU's -name in @len bytes of arguments, each with its NUL: 0,
- * or -ENOENT. */
-int vm_name_of(const char *cmdline, size_t len, char name[CONF_NAME_MAX + 1]);
-
-/* ---- vm_cpu.c ---- */
-
-/**
- * vm_cpu_find() - Which threads are its vCPUs, and where do they run?
- *
- * led.vcpus is what the guest says it has.  With ivshmem.pin_vcpus they are
- * pinned, each to a cpu of its own as far as there are, and take a seat there.
- */
-void vm_cpu_find(struct vm *vm);
-void vm_cpu_forget(struct vm *vm);
-/* pin_vcpus may have changed. */
-void vm_cpu_reload(struct domain *d);
-
-/* The cpu that a vCPU is pinned to, and its node; PLACE_NO_CPU, node 0. */
-struct place_seat vm_cpu_seat(const struct vm *vm, int32_t vcpu);
+/* Somebody has connected: as listen_start()'s function. */
+int vm_connected(struct domain *d, int fd, enum vm_line_kind kind);
+void vm_on_work(void *vm);
+/* From the keeper: -1 if it has none. */
+int vm_take_kept(const struct vm *vm, const char *what);
+int vm_watch_line(struct vm *vm, enum vm_line_kind kind, int fd);
+int vm_watch_process(struct vm *vm);
+/* Close our side of it; not @let_go: the keeper's and QEMU's too. */
+void vm_hang_up(struct vm *vm, bool let_go);
 
 #endif /* DAEMON_VM_H */

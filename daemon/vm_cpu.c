@@ -6,6 +6,8 @@
  * A vCPU sits on a cpu if its thread may run nowhere else, whoever saw to that;
  * so nothing of this needs to be kept for the next daemon but that it was us.
  */
+#include "daemon/vm_cpu.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,6 @@
 #include "daemon/log.h"
 #include "daemon/seat.h"
 #include "daemon/touch.h"
-#include "daemon/vm.h"
 
 #define TASKS_MAX	8192u	/* threads of a QEMU that are looked at */
 
@@ -240,11 +241,4 @@ void vm_cpu_reload(struct domain *d)
 			vm_cpu_find(vm);
 		tell_ranks(vm);
 	}
-}
-
-struct place_seat vm_cpu_seat(const struct vm *vm, int32_t vcpu)
-{
-	if (vcpu < 0 || (uint32_t)vcpu >= vm->nvcpu)
-		return (struct place_seat){ .cpu = PLACE_NO_CPU };
-	return vm->vcpu[vcpu].seat;
 }

@@ -2,6 +2,8 @@
 /*
  * vm_name.c - what a QEMU's command line calls its VM
  */
+#include "daemon/vm_name.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "daemon/vm.h"
 
 #define CMDLINE_MAX	(128u * 1024u)	/* libvirt's have some 10 KiB */
 

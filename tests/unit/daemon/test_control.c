@@ -508,7 +508,8 @@ static void test_memory_that_makes_no_sense_cuts_the_vm_off(void **state)
 		v->link.ours->tail = tail + tails[i];
 		fakevm_ring(v);
 		expect_cut(f, v);
-		v->link.tail = v->link.ours->tail = tail;
+		v->link.ours->tail = tail;
+		v->link.tail = tail;
 	}
 	for (size_t i = 0; i < 5; i++) {
 		uint32_t at;

@@ -23,8 +23,10 @@
 #include "daemon/bells.h"
 #include "daemon/control.h"
 #include "daemon/ivshmem.h"
-#include "daemon/vm.h"
 #include "daemon/nvdimm.h"
+#include "daemon/vm.h"
+#include "daemon/vm_cpu.h"
+#include "daemon/vm_name.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/home.h"
 
