@@ -321,9 +321,7 @@ $B/tp/e2e/%: $B/tp/obj/tests/e2e/prog/%.o $B/tp/obj/testlib.a $B/tp/lib/libsnoo-
 	$(LD) -o $@ $^ -lm
 
 # The agent in a guest and its counterparts here.
-$B/vm/prog/%: $B/obj/tests/vm/prog/%.o $(VM_SHARED:%.c=$B/obj/%.o)
-	@mkdir -p $(@D)
-	$(LD) -o $@ $^
+$(foreach s,$(vm_C),$(eval $(call program,$(s:tests/vm/prog/%.c=$B/vm/prog/%),$s $(VM_SHARED),,$(call needs,$s))))
 
 # A layer that calls upwards or sideways has an undefined symbol here.
 define alone

@@ -178,7 +178,7 @@ grep '^{"bench"' "$LINES" | jq -s --argjson machine "$machine" --argjson counter
 	| tcp("vm-latency") as $tlat | tcp("vm-bandwidth") as $tbw
 	# Of a word there and back, the way back finds us awake.
 	| (of("vm-wake") | map(. as $w | . + {wake_ns: (.round_ns - ([$lat[]
-		| select([.from, .to] == ([$w.from, $w.to] | sort)) | .ns][0] // 0))})) as $wake
+		| select([.from, .to] == ([$w.from, $w.to] | sort)) | .reps[0]][0] // 0))})) as $wake
 	| ([$lat[] | select(guests) | .ns][0]) as $l
 	| ([$tlat[].ns] | min) as $tl
 	| ([$counters | .. | objects | select(has("counters"))

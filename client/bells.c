@@ -29,10 +29,9 @@
  * lock before it sleeps.
  *
  * Shared eventfds are hostile: any holder may fill the counter, and may take
- * O_NONBLOCK off the description that all of us share.  Then a ring fails, and
- * we say RING; or it waits until a sleeper finds, after its second, that the
- * counter is full, and empties it (bells_unstick()).  What is lost is bells of
- * that domain.
+ * O_NONBLOCK off the description that all of us share.  So a full one is not
+ * written: we say RING, and the daemon's thread, or a sleeper after its second
+ * (bells_unstick()), empties it.  What is lost is bells of that domain.
  */
 
 #include "client/bells.h"
@@ -205,9 +204,22 @@ bool bells_heard(struct snoo *ctx, const struct snoo_wire_bells *m,
 
 /* ---- waking others ---- */
 
-void bells_reach(struct snoo *ctx, struct peer *p, enum shm_wake wake)
+/*
+ * Not if the counter is full: where O_NONBLOCK was taken off, the write would
+ * wait for a reader, and there is none.  Whoever fills it between the two calls
+ * makes us wait until a sleeper, or the daemon, empties it.
+ */
+static bool write_bell(const struct bell *b)
 {
 	static const uint64_t one = 1;
+	struct pollfd p = { .fd = b->fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT &&
+	       write(b->fd, &one, sizeof(one)) == sizeof(one);
+}
+
+void bells_reach(struct snoo *ctx, struct peer *p, enum shm_wake wake)
+{
 
 	if (wake == SHM_WAKE_FUTEX) {
 		int ret = hal_ring(ctx->hal, p->slot, SNOO_ABI_BELL_DATA);
@@ -215,8 +227,7 @@ void bells_reach(struct snoo *ctx, struct peer *p, enum shm_wake wake)
 		/* It may have been one of our own kernel, or not. */
 		if (!ctx->bells.on && ret != -EOPNOTSUPP)
 			return;
-	} else if (p->bell &&
-		   write(p->bell->fd, &one, sizeof(one)) == sizeof(one)) {
+	} else if (p->bell && write_bell(p->bell)) {
 		shm_count(ctx->me, SHM_COUNT_bells_rung, 1);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
 
@@ -34,6 +35,7 @@ static int alive_open(struct snoo *ctx)
 void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
+	bells_fini(ctx);
 	if (ctx->peers)
 		channel_drop(ctx);
 	request_fini(ctx);

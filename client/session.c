@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/bells.h"
 #include "client/map.h"
 
 static ssize_t say(struct snoo *ctx, const void *msg, size_t length)
@@ -251,6 +250,5 @@ void session_close(struct snoo *ctx, bool leave)
 		close(s->fd);
 		s->fd = -1;
 	}
-	bells_fini(ctx);
 	map_close(ctx);
 }

@@ -43,7 +43,7 @@ int session_open(struct snoo *ctx, const struct session_join *join,
 int session_enter(struct snoo *ctx, const struct snoo_wire_welcome *w,
 		  int pool, struct session_text *why);
 
-/** session_close() - Say LEAVE if @leave, close, unmap; the bells too */
+/** session_close() - Say LEAVE if @leave, close, unmap */
 void session_close(struct snoo *ctx, bool leave);
 
 /** session_need() - Say that rings or blocks run short, soon */

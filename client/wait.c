@@ -23,7 +23,7 @@
  * are armed is read by the look, which then has found something, so that we
  * do not sleep on what partners no longer ring.  A partner that saw the old
  * mode published before it looked, and the look after the next arming finds
- * what it published.
+ * what it published (tests/model/switch.pml).
  *
  * A rank that nobody can wake (a guest without interrupts) naps and looks: 20
  * to 500 us at a time, each costing some 5 us of processor time: 1 to 2 % of a

@@ -148,7 +148,9 @@ static bool hello_ok(struct vm *vm, const struct snoo_ctl_hello *h)
 		       "different processes, or to different domains, or one "
 		       "of them was plugged again; connect both again",
 		       h->slot, vm->slot);
-	else if (h->vectors != d->vectors)
+	/* Who polls may not be able to see how many its device has. */
+	else if (h->vectors != d->vectors &&
+		 (h->vectors || h->bells != SNOO_CTL_BELLS_POLL))
 		refuse(vm, EINVAL, "QEMU's device has vectors=%u, the domain "
 		       "%u: set vectors=%u in QEMU's command line, or "
 		       "ivshmem.vectors of domain \"%s\"", h->vectors,

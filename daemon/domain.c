@@ -260,7 +260,7 @@ static int adopt(struct domain *d, int ledger, int pool,
 	}
 	pp.size = head->pool_size;
 	pp.nranks = head->nranks;
-	pp.vms = d->conf->ivshmem.slots > 1;
+	pp.vms = head->nvms > 0;
 	ret = pool_adopt(&d->pool, &pp, pool, !led.unsealed, why);
 	if (ret)
 		return ret;

@@ -17,11 +17,60 @@
 #include "daemon/guest_link.h"
 #include "daemon/guest_relay.h"
 #include "daemon/guest_ring.h"
+#include "daemon/guest_run.h"
 #include "daemon/guest_session.h"
 #include "daemon/log.h"
 #include "shm/testpoint.h"
 
 #define KEEP_LISTENER	"guest/listener"
+
+/* ---- programs that the host starts ---- */
+
+static int put_frame(void *arg, const struct snoo_ctl_frame *f,
+		     const void *body, size_t bytes)
+{
+	return guest_link_put(arg, f, body, bytes);
+}
+
+static int on_program(struct guest *g, const struct snoo_ctl_frame *f,
+		      size_t bytes)
+{
+	return guest_run_frame(g->sh->programs, f, bytes);
+}
+
+static void on_room(struct guest *g)
+{
+	guest_run_room(g->sh->programs);
+}
+
+/* The host says which runs it knows when the next session begins. */
+static void on_session_end(struct guest *g, int error, const char *why)
+{
+	(void)g;
+	(void)error;
+	(void)why;
+}
+
+static int start_programs(struct guest *g)
+{
+	static const uint32_t types[] = {
+		SNOO_CTL_RUN, SNOO_CTL_SIGNAL, SNOO_CTL_DATA, SNOO_CTL_CREDIT,
+		SNOO_CTL_RUNS,
+	};
+	static const struct guest_user user = {
+		.room = on_room, .ended = on_session_end,
+	};
+
+	if (!g->sh->programs)
+		return 0;
+	g->runs = guest_run_allows(g->sh->programs);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		guest_link_handle(g, types[i], on_program);
+	guest_link_use(g, &user);
+	return guest_run_start(g->sh->programs, g->sh->loop, put_frame, g);
+}
+
+/* ---- beginning and end ---- */
 
 static int fail(char why[DOMAIN_TEXT], int ret, const char *what)
 {
@@ -112,8 +161,10 @@ static int on_client(void *arg, int fd)
 
 int guest_start(struct guest *g)
 {
-	int ret = guest_link_start(g);
+	int ret = start_programs(g);
 
+	if (ret == 0)
+		ret = guest_link_start(g);
 	if (ret == 0)
 		ret = listen_start(&g->listener, g->sh->loop, on_client, g);
 	return ret;

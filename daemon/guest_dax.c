@@ -96,6 +96,8 @@ static int try_device(struct guest_dax *x, const struct guest_sys *sys,
 	uint64_t align = number(sys, name, "align");
 	int ret;
 
+	if (size == 0)
+		return guest_fail(-ENOENT, why, "there is no %s", name);
 	if (size != bytes - GUEST_DAX_SKIP)
 		return guest_fail(-ENOENT, why,
 				  "%s has %" PRIu64 " bytes, the "
@@ -149,11 +151,19 @@ static bool next_device(const struct guest_sys *sys, char after[NAME_MAX_])
 	return best[0] != '\0';
 }
 
-static int look(struct guest_dax *x, const struct guest_sys *sys,
-		const void *head, uint64_t bytes, char *why)
+/* The one that is wanted, or whichever it is. */
+static int choose(struct guest_dax *x, const struct guest_sys *sys,
+		  const char *wanted, const void *head, uint64_t bytes,
+		  char *why)
 {
+	const char *last = strrchr(wanted, '/');
 	char name[NAME_MAX_] = "";
 	int ret = -ENOENT;
+
+	guest_dax_fini(x);
+	if (wanted[0])
+		return try_device(x, sys, last ? last + 1 : wanted, head, bytes,
+				  why);
 
 	guest_fail(0, why, "the VM has no /dev/dax device");
 	while (ret && next_device(sys, name)) {
@@ -213,20 +223,14 @@ int guest_dax_open(struct guest_dax *x, const struct guest_sys *sys,
 		   const char *wanted, const void *head, uint64_t bytes,
 		   struct keeper *k, char why[GUEST_PORT_TEXT])
 {
-	const char *name = strrchr(wanted, '/');
 	char kept[NAME_MAX_ + sizeof(KEPT)];
 	int ret = adopt(x, sys, bytes, k);
 
 	if (ret == 0)
 		return 0;
-	if (wanted[0]) {
-		ret = try_device(x, sys, name ? name + 1 : wanted, head, bytes,
-				 why);
-	} else {
-		ret = look(x, sys, head, bytes, why);
-		if (ret && load_modules(sys))
-			ret = look(x, sys, head, bytes, why);
-	}
+	ret = choose(x, sys, wanted, head, bytes, why);
+	if (ret && load_modules(sys))
+		ret = choose(x, sys, wanted, head, bytes, why);
 	if (!ret) {
 		snprintf(kept, sizeof(kept), KEPT "%s",
 			 strrchr(x->path, '/') + 1);

@@ -144,10 +144,17 @@ static int open_one(struct guest_dev *g, struct guest_port *p,
 	ret = guest_pci_unbind(g->sys, d);
 	if (ret)
 		return guest_fail(ret, why,
-				  "%s: cannot be taken back from "
-				  "vfio-pci: %s",
-				  d->address, strerror(-ret));
-	return guest_sysfs_open(p, g->sys, d, why);
+				  "%.150s; and vfio-pci cannot be "
+				  "made to let %s go: %s",
+				  g->why, d->address, strerror(-ret));
+	ret = guest_sysfs_open(p, g->sys, d, why);
+	if (ret) {
+		char text[GUEST_PORT_TEXT];
+
+		snprintf(text, sizeof(text), "%s", why);
+		guest_fail(ret, why, "%.120s; and %.120s", g->why, text);
+	}
+	return ret;
 }
 
 static bool by_vfio(const struct guest_port *p)

@@ -17,7 +17,9 @@
  * socket is for containers, for hypervisors that pass the sockets through, and
  * for tests: guest.data_device and guest.control_device are paths of the
  * host's ivshmem sockets then, and we are the client that QEMU would be.  A
- * small process of ours stands for the VM (guest_holder.h).
+ * small process of ours stands for the VM (guest_holder.h).  When the host has
+ * hung up, the next guest daemon begins a new VM; this one is not told, as a VM
+ * is not.
  *
  * Privilege: root, or CAP_SYS_ADMIN-free with the unit's udev rule having bound
  * and chowned the devices before.  Everything is opened before privileges are
@@ -76,7 +78,8 @@ void guest_dev_close(struct guest_dev *g);
 /* Are SNOO's devices here at all?  Changes nothing.  For role "auto". */
 bool guest_dev_present(const struct conf *conf);
 
-/* IVPosition of the pool device: our slot.  MSI-X entries it has. */
+/* IVPosition of the pool device: our slot.  MSI-X entries it has; 0: the kernel
+ * does not tell us (sysfs, not as root). */
 uint32_t guest_dev_slot(const struct guest_dev *g);
 uint32_t guest_dev_vectors(const struct guest_dev *g);
 uint64_t guest_dev_pool_bytes(const struct guest_dev *g);

@@ -323,17 +323,20 @@ static int set_limits(struct failure *f, const struct guest_rules *r)
 	return ret;
 }
 
-/* From root to the user, for good: all of it, or nothing runs. */
+/*
+ * Be the user, for good: all of it, or nothing runs.  A daemon that is not
+ * root but has capabilities keeps them through a change of user; so they are
+ * taken away afterwards.
+ */
 static int become(struct failure *f, const struct guest_rules *r)
 {
 	char why[PRIVS_TEXT];
 
-	if (geteuid() == 0 &&
+	if (geteuid() != r->uid &&
 	    (setgroups((size_t)r->groups, r->group) ||
 	     setresgid(r->gid, r->gid, r->gid) ||
 	     setresuid(r->uid, r->uid, r->uid)))
 		return fail(f, "guest.run.user");
-	/* A daemon that is not root may have capabilities to hand down. */
 	if ((prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) &&
 	     errno != EINVAL) || privs_limit(0, why))
 		return fail(f, "capabilities");

@@ -2,10 +2,10 @@
 /*
  * guest_join.c - from a process's HELLO to its WELCOME, by way of the host
  *
- * JOIN goes out before the keeper has the socket: a daemon that dies between
- * the two leaves a rank that no KNOWN names, and the host buries it.  The
- * other order would leave a socket that waits for ever for a JOIN that nobody
- * has sent.
+ * The keeper has the socket before JOIN goes out.  A daemon that dies between
+ * the two leaves a socket for whose KNOWN the host says END: it ends without
+ * an answer, as does one that was not kept yet, and the library tries again.
+ * After JOIN the rank is the host's, and WELCOME is said again if need be.
  */
 #include "daemon/guest_join.h"
 
@@ -97,28 +97,35 @@ static int put_join(struct guest_session *s)
 	return ret;
 }
 
-int guest_join_ask(struct guest_session *s, char why[SNOO_WIRE_TEXT])
+/* What does not hang on the ring's room is done once. */
+static int prepare(struct guest_session *s, char why[SNOO_WIRE_TEXT])
 {
-	int ret = guest_seat_take(s, why);
+	int ret = s->seated ? 0 : guest_seat_take(s, why);
 
-	if (ret)
+	if (ret || s->kept)
 		return ret;
 	s->sid = next_sid(s->g);
-	ret = put_join(s);
-	if (ret) {
-		guest_seat_give(s);
-		s->sid = 0;
-		return ret;
-	}
-	/* Said in this session of the channel, where no KNOWN need name it. */
-	s->known = true;
 	ret = keep_fds(s);
 	SNOO_TESTPOINT("guest_join_kept");
+	s->kept = true;
 	if (ret)
 		snprintf(why, SNOO_WIRE_TEXT, "the daemon's keeper does not "
 			 "take the socket (%s): try again", strerror(-ret));
-	/* The host knows it now: whoever fails it says CLOSED. */
-	return ret == -EAGAIN ? -EIO : ret;
+	return ret;
+}
+
+int guest_join_ask(struct guest_session *s, char why[SNOO_WIRE_TEXT])
+{
+	int ret = prepare(s, why);
+
+	if (ret)
+		return ret == -EAGAIN ? -EIO : ret;
+	ret = put_join(s);
+	if (ret)
+		return ret;
+	/* In this session of the channel no KNOWN need name it. */
+	s->joined = s->known = true;
+	return 0;
 }
 
 static bool plausible(const struct guest_session *s,
@@ -169,7 +176,6 @@ int guest_join_welcome(struct guest_session *s, const void *msg, size_t bytes,
 			 s->seat.cpu);
 	}
 	guest_post(s, &m);
-	guest_seat_tell(s);
 	SNOO_TESTPOINT("guest_join_welcomed");
 	return 0;
 }

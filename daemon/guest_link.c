@@ -201,7 +201,7 @@ static void greet(struct guest *g)
 			.slot = SNOO_CTL_NO_SLOT,
 		};
 
-		if (s->sid == 0 || s->known ||
+		if (!s->joined || s->known ||
 		    s->state == GUEST_SESSION_ENDED)
 			continue;
 		if (put(g, &known, NULL, 0))
@@ -240,8 +240,10 @@ static const char *misfit(const struct guest *g,
 	if (w->slots < 2 || w->slots > BELLS_SLOTS_MAX ||
 	    w->slot >= w->slots || w->slot != guest_dev_slot(g->dev))
 		return "WELCOME names a slot that is not the device's";
+	/* 0: not to be seen through sysfs by this user, who polls. */
 	if (w->vectors < 2 || w->vectors > BELLS_VECTORS_MAX ||
-	    w->vectors != guest_dev_vectors(g->dev))
+	    (guest_dev_vectors(g->dev) &&
+	     w->vectors != guest_dev_vectors(g->dev)))
 		return "WELCOME has another number of vectors than the "
 		       "device: QEMU's vectors= must be the domain's";
 	return "";

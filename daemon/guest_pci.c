@@ -337,7 +337,7 @@ int guest_pci_bind(const struct guest_sys *sys, struct guest_pci *d,
 		return guest_fail(-EACCES, why,
 				  "%s is not bound to vfio-pci, "
 				  "and we may not do it: start as root, or "
-				  "have snoo-guest.rules bind it",
+				  "have 70-snoo.rules bind it",
 				  d->address);
 	write_override(sys, d, "\n");
 	return guest_fail(-EOPNOTSUPP, why, "vfio-pci does not take %s (%s)",

@@ -12,7 +12,6 @@
 
 struct step {
 	struct snoo_abi_rank *slot;
-	uint32_t number;
 	bool always;
 	bool ring;
 	struct guest_pool_words *out;
@@ -72,22 +71,6 @@ bool guest_pool_news(struct guest *g, uint32_t slot, bool always)
 	if (run(g, slot, &s, news_step))
 		return always;
 	return s.ring;
-}
-
-static void sharers_step(void *arg)
-{
-	struct step *s = arg;
-
-	/* Relaxed: a hint on how to wait. */
-	atomic_store_explicit(&s->slot->sharers, s->number,
-			      memory_order_relaxed);
-}
-
-void guest_pool_sharers(struct guest *g, uint32_t slot, uint32_t sharers)
-{
-	struct step s = { .number = sharers };
-
-	run(g, slot, &s, sharers_step);
 }
 
 static void words_step(void *arg)

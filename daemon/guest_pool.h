@@ -29,9 +29,6 @@ int guest_pool_open(struct guest *g, const struct snoo_ctl_welcome *w);
  */
 bool guest_pool_news(struct guest *g, uint32_t slot, bool always);
 
-/* How many ranks share that rank's core; a hint on how to wait. */
-void guest_pool_sharers(struct guest *g, uint32_t slot, uint32_t sharers);
-
 /** struct guest_pool_words - What a slot says of its rank; a copy, unchecked */
 struct guest_pool_words {
 	uint64_t wait;

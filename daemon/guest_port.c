@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/kick.h"
+
 #define BELLS ((size_t)BELLS_SLOTS_MAX * BELLS_VECTORS_MAX)
 
 int guest_fail(int error, char why[GUEST_PORT_TEXT], const char *fmt, ...)
@@ -60,6 +62,7 @@ void guest_port_clear(struct guest_port *p)
 		close(p->mem_fd);
 	if (p->fd >= 0)
 		close(p->fd);
+	kick_close(p->kick);
 	*p = (struct guest_port){
 		.part = p->part, .bell = p->bell, .mem_fd = -1, .fd = -1
 	};

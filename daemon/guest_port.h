@@ -56,6 +56,7 @@ struct guest_port {
 
 	/* the way's own */
 	int fd;				/* vfio: device; socket: its socket */
+	struct kick *kick;		/* socket: how bells are rung */
 	uint64_t regs_at;		/* vfio: BAR0's offset in fd */
 	void *regs_map;			/* BAR0, as it was mapped */
 	size_t regs_bytes;

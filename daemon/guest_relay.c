@@ -142,10 +142,20 @@ static bool read_one(struct guest_session *s)
 		guest_session_close(s);
 		return false;
 	}
+	/*
+	 * A daemon that takes a session over does not know HELLO any more, so
+	 * that is taken out first; it answers for all else by itself.
+	 */
+	if (s->state == GUEST_SESSION_NEW) {
+		look_at(s, &m, &none);
+		on_message(s, &m, (size_t)n, flags & MSG_TRUNC);
+		return s->fd >= 0;
+	}
 	if (on_message(s, &m, (size_t)n, flags & MSG_TRUNC)) {
 		pause_reading(s);
 		return false;
 	}
+	/* Dying here says it twice, which the host bears. */
 	SNOO_TESTPOINT("guest_passed_on");
 	if (s->fd < 0)
 		return false;
@@ -234,10 +244,8 @@ static int on_msg(struct guest *g, const struct snoo_ctl_frame *f,
 	if (s->state == GUEST_SESSION_JOINING && m->type != SNOO_WIRE_WELCOME &&
 	    m->type != SNOO_WIRE_ERROR)
 		return -EPROTO;
-	if (f->slot != SNOO_CTL_NO_SLOT && s->slot != f->slot) {
+	if (f->slot != SNOO_CTL_NO_SLOT)
 		s->slot = f->slot;
-		guest_seat_tell(s);
-	}
 	if (m->type == SNOO_WIRE_WELCOME)
 		return guest_join_welcome(s, m, mail.bytes, f->slot);
 	guest_post(s, &mail);

@@ -5,6 +5,7 @@
  * Every rank of the VM that shares a vector holds its eventfd, can take
  * O_NONBLOCK off the shared description and fill the counter; then a write
  * hangs.  It hangs this thread: who does that withholds bells of its own VM.
+ * SIGURG is taken, to end it.
  *
  * guest_ring_one(): any thread.  The others: one thread.
  */
@@ -23,7 +24,7 @@ struct guest_ring;
  *
  * Return: 0 on success, negative error code otherwise
  *	-EINVAL	more than GUEST_RING_MAX
- *	-ENOMEM, or -errno of eventfd(2) and pthread_create(3)
+ *	-ENOMEM, or -errno of sem_init(3) and pthread_create(3)
  */
 int guest_ring_open(struct guest_ring **out, const int *fd, uint32_t n);
 

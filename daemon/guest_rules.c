@@ -12,10 +12,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/privs.h"
+
 void guest_rules_fini(struct guest_rules *r)
 {
 	free(r->text);
 	memset(r, 0, sizeof(*r));
+}
+
+/* Root, or who has the capabilities for it. */
+static bool may_become_others(void)
+{
+	const uint64_t need = PRIVS_CAP_SETGID | PRIVS_CAP_SETUID;
+	struct privs_report have;
+
+	privs_report(&have);
+	return (have.effective & need) == need;
 }
 
 static int find_user(struct guest_rules *r, const char *name,
@@ -34,7 +46,7 @@ static int find_user(struct guest_rules *r, const char *name,
 			 "uid 0: programs never run as root", name);
 		return -EPERM;
 	}
-	if (geteuid() != 0 && geteuid() != p->pw_uid) {
+	if (geteuid() != p->pw_uid && !may_become_others()) {
 		snprintf(why, GUEST_RULES_TEXT, "guest.run.user: a daemon of "
 			 "uid %u can't start programs as \"%.40s\"",
 			 (unsigned int)geteuid(), name);

@@ -41,7 +41,7 @@ struct guest_rules {
  *
  * Return: 0 on success, negative error code otherwise; @r is empty then
  *	-ENOENT	 guest.run.user does not exist
- *	-EPERM	 it is root, or we are not root and not that user either
+ *	-EPERM	 it is root, or we are not that user and can't become it
  *	-E2BIG, -ENOMEM
  */
 int guest_rules_make(struct guest_rules *r, const struct conf *conf,

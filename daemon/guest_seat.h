@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guest_seat.h - a rank's vCPU: take, move, give; and who shares it
+ * guest_seat.h - a rank's vCPU: take, move, give
  *
- * The host pins vCPU threads to cores; here a rank is pinned to a vCPU.  Who
- * shares one is known here alone, so this daemon writes the `sharers` word of
- * the slots of its own ranks.
+ * The host pins vCPU threads to cores; here a rank is pinned to a vCPU.  JOIN
+ * and PINNED tell the host which, so it knows who shares one.
  */
 #ifndef DAEMON_GUEST_SEAT_H
 #define DAEMON_GUEST_SEAT_H
@@ -22,8 +21,5 @@ void guest_seat_give(struct guest_session *s);
 
 /* It sits already: where its process may run says where. */
 void guest_seat_adopt(struct guest_session *s);
-
-/* Its slot is known now: say how many share its vCPU. */
-void guest_seat_tell(struct guest_session *s);
 
 #endif /* DAEMON_GUEST_SEAT_H */

@@ -30,7 +30,7 @@ static void forget(struct guest_session *s, const char *what)
 {
 	char name[STATE_KEEP_MAX];
 
-	if (s->sid)
+	if (s->kept)
 		keeper_forget(s->g->sh->keeper,
 			      guest_join_keep_name(name, s, what));
 }
@@ -78,7 +78,7 @@ void guest_session_settle(struct guest_session *s)
 		s->owes_closed = false;
 		SNOO_TESTPOINT("guest_closed");
 	}
-	if (s->sid == 0 || !owes_exit(s)) {
+	if (!s->joined || !owes_exit(s)) {
 		finish(s);
 		return;
 	}
@@ -118,7 +118,7 @@ void guest_session_close(struct guest_session *s)
 
 	if (s->fd < 0)
 		return;
-	if (s->sid)
+	if (s->joined)
 		log_info("rank's socket has ended sid=%u pid=%d job=%s "
 			 "rank=%lld", s->sid, (int)s->who.pid, s->hello.name,
 			 (long long)s->rank);
@@ -128,7 +128,7 @@ void guest_session_close(struct guest_session *s)
 	hang_up(s);
 	guest_seat_give(s);
 	guest_bells_clear(s);
-	s->owes_closed = s->sid && !s->hung_up;
+	s->owes_closed = s->joined && !s->hung_up;
 	guest_session_settle(s);
 	if (served)
 		guest_session_serve(g);
@@ -215,7 +215,7 @@ static unsigned int being_served(const struct guest *g, uid_t uid)
 	return n;
 }
 
-/* Its state is JOINING before the host can answer. */
+/* -EAGAIN: no room, later */
 static int serve(struct guest_session *s)
 {
 	char why[SNOO_WIRE_TEXT];
@@ -223,9 +223,10 @@ static int serve(struct guest_session *s)
 
 	if (ret == -EAGAIN)
 		return ret;
-	s->state = GUEST_SESSION_JOINING;
 	if (ret)
 		guest_session_fail(s, -ret, "%s", why);
+	else
+		s->state = GUEST_SESSION_JOINING;
 	return 0;
 }
 
@@ -290,12 +291,12 @@ void guest_session_end_all(struct guest *g, int error, const char *why)
 
 	for (struct guest_session *s = g->sessions; s; s = next) {
 		next = s->next;
-		if (s->fd >= 0 && (s->sid || (*g->link.refused &&
+		if (s->fd >= 0 && (s->joined || (*g->link.refused &&
 				   s->state == GUEST_SESSION_WAITING)))
 			guest_session_fail(s, error, "%s", why);
 		/* To be said in the next session, after KNOWN. */
 		if (s->state == GUEST_SESSION_CLOSED)
-			s->owes_closed = s->sid != 0;
+			s->owes_closed = s->joined;
 	}
 }
 
@@ -424,7 +425,7 @@ int guest_session_adopt(struct guest *g, uint32_t sid, const char *name,
 		return -ENOMEM;
 	}
 	s->sid = sid;
-	s->adopted = true;
+	s->kept = s->joined = s->adopted = true;
 	snprintf(s->hello.name, sizeof(s->hello.name), "%s", name);
 	identify(s, pidfd);
 	if (fd >= 0) {

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "daemon/guest_holder.h"
+#include "daemon/kick.h"
 
 #define HANDSHAKE_MS 10000
 #define BARRIER_MS   5000
@@ -40,24 +41,22 @@
 
 /* ---- bells ---- */
 
-/*
- * The eventfd is shared: a peer may have filled it and made it blocking, and
- * then the write would hang.  A bell that is full rings already.
- */
 static void ring(struct guest_port *p, uint32_t slot, uint32_t vector)
 {
 	int *bell = guest_port_bell(p, slot, vector);
-	struct pollfd ready = { .events = POLLOUT };
-	uint64_t one = 1;
 
-	if (!bell || *bell < 0)
-		return;
-	ready.fd = *bell;
-	if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT))
-		(void)!write(*bell, &one, sizeof(one));
+	if (bell && *bell >= 0)
+		kick(p->kick, *bell);
 }
 
 static const struct guest_way socket_way = { .name = "socket", .ring = ring };
+
+/* Without the kernel's help bells are written: see kick.h. */
+static void begin(struct guest_port *p)
+{
+	p->way = &socket_way;
+	(void)kick_open(&p->kick);
+}
 
 /* ---- handshake ---- */
 
@@ -281,7 +280,7 @@ static int shake(struct guest_port *p, int sock, const char *path, char *why)
 	int ret;
 
 	p->fd = sock;
-	p->way = &socket_way;
+	begin(p);
 	ret = get_head(&t);
 	guest_port_socket(p, path);
 	return ret ? ret : get_vectors(&t);
@@ -347,7 +346,7 @@ static int adopt_one(struct guest_port *p, const char *path, struct keeper *k)
 	int vectors = count_vectors(p, k);
 	struct stat st;
 
-	p->way = &socket_way;
+	begin(p);
 	if (!guest_port_take_socket(p, k, path) || vectors == 0 ||
 	    guest_port_vectors(p, (uint32_t)vectors) < 0)
 		return -ENOENT;

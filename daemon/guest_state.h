@@ -147,7 +147,7 @@ struct guest_session {
 	struct guest *g;
 	struct guest_session *prev, *next;
 	enum guest_session_state state;
-	uint32_t sid;			/* 0: no JOIN yet */
+	uint32_t sid;			/* 0: none yet */
 	uint64_t serial;		/* order of arrival */
 	int fd;				/* -1: gone */
 	struct loop_watch *watch;
@@ -159,6 +159,8 @@ struct guest_session {
 	struct snoo_wire_hello hello;
 	struct place_seat seat;
 	bool seated;
+	bool kept;			/* the keeper has its fds */
+	bool joined;			/* JOIN is said, as far as we know */
 	bool adopted;			/* from a daemon before us */
 	bool known;			/* KNOWN is said, in this session */
 	bool paused;			/* not read: the ring has no room */

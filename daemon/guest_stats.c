@@ -194,7 +194,7 @@ static bool shows(const struct guest_session *s, const char *job)
 {
 	char number[16];
 
-	if (!s->sid || s->state == GUEST_SESSION_ENDED)
+	if (!s->joined || s->state == GUEST_SESSION_ENDED)
 		return false;
 	if (!job || strcmp(job, s->hello.name) == 0)
 		return true;

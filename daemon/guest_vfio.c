@@ -307,8 +307,8 @@ static int group_error(int error, const char *path, char *why)
 	case EACCES:
 	case EPERM:
 		return guest_fail(-EACCES, why,
-				  "%s: %s; snoo-guest.rules "
-				  "gives it to the daemon's user",
+				  "%s: %s; 70-snoo.rules "
+				  "gives it to the group snoo",
 				  path, strerror(error));
 	default:
 		return guest_fail(-EOPNOTSUPP, why, "%s: %s", path,

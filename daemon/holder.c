@@ -30,6 +30,9 @@
 #define STEP_USER  1	/* what failed in the child */
 #define STEP_START 2
 
+/* A program that would not ask holder_main() would begin anew as itself. */
+static bool can_be_holder;
+
 /* The child's only message, before it sleeps. */
 struct report {
 	int32_t error; /* negative error code, 0: it holds */
@@ -159,6 +162,7 @@ void holder_main(int argc, char **argv)
 {
 	int ret;
 
+	can_be_holder = true;
 	if (argc != 2 || strcmp(argv[0], ARGV0) != 0)
 		return;
 	prctl(PR_SET_NAME, ARGV0, 0, 0, 0);
@@ -235,6 +239,8 @@ static int start(struct holder *h, const struct holder_params *p)
 	struct report r = { 0 };
 	int pair[2], ret;
 
+	if (!p->program && !can_be_holder)
+		return fail(h, -ENOEXEC, "this program cannot be a holder");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return fail(h, -errno, "socketpair");
 	h->pid = fork();

@@ -66,6 +66,7 @@ void holder_init(struct holder *h);
  *
  * Return: 0 on success, negative error code otherwise
  *	-EPERM	 it can't become that user
+ *	-ENOEXEC our own program did not call holder_main()
  *	-EEXIST	 something that is no link has the link's name
  *	or -errno of fork(2), execve(2), symlink(2), rename(2)
  */

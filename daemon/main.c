@@ -5,9 +5,10 @@
  *  1. command line, configuration	mistakes end it before anything exists
  *  2. keeper			without systemd we become the keeper and
  *				run ourselves as its child, which goes on
- *  3. privs_begin()		no new privileges
- *  4. service manager		what we inherited, who keeps fds for us
- *  5. runtime directory, locks	one daemon for each domain
+ *  3. service manager		what we inherited, who keeps fds for us
+ *  4. runtime directory, locks	one daemon for each domain; in a VM also the
+ *				runner, which starts programs for the host
+ *  5. privs_begin()		no new privileges
  *  6. machine			topology, seats
  *  7. loop, signals
  *  8. domains			made, or adopted from a daemon that died;
@@ -34,9 +35,11 @@
 #include "daemon/admin.h"
 #include "daemon/budget.h"
 #include "daemon/conf.h"
+#include "daemon/conf_log.h"
 #include "daemon/domain.h"
 #include "daemon/guest.h"
 #include "daemon/guest_dev.h"
+#include "daemon/guest_run.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
@@ -187,24 +190,6 @@ static void on_hand_over(void *arg, int signum)
 	loop_stop(dm->sh.loop, EXIT_HAND_OVER);
 }
 
-static void log_changes(const struct conf *before, const struct conf *after)
-{
-	struct conf_change *change;
-	unsigned int n;
-
-	if (conf_diff(before, after, &change, &n))
-		return;
-	for (unsigned int i = 0; i < n; i++)
-		log_always(change[i].live ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-			   "configuration %s key=%s before=%s after=%s",
-			   change[i].live ? "changed" :
-			   "would change at a restart", change[i].path,
-			   change[i].before, change[i].after);
-	if (n == 0)
-		log_always(LOG_LEVEL_INFO, "configuration is unchanged");
-	conf_diff_free(change, n);
-}
-
 static void on_reload(void *arg, int signum)
 {
 	struct daemon *dm = arg;
@@ -224,7 +209,7 @@ static void on_reload(void *arg, int signum)
 		sdnotify_ready(dm->notify, "serving; the last reload failed");
 		return;
 	}
-	log_changes(sh->conf, fresh);
+	conf_log_changes(sh->conf, fresh);
 	conf_apply(sh->conf, fresh);
 	conf_close(fresh);
 	log_set_level((enum log_level)sh->conf->log_level);
@@ -340,14 +325,18 @@ static int code_of(int ret)
 
 /* Without room for its VMs' eventfds no domain starts; ranks may never be as
  * many as may come. */
-static int check_budget(const struct shared *sh)
+static int check_budget(const struct daemon *dm)
 {
+	const struct shared *sh = &dm->sh;
 	struct budget need, has;
 	char why[BUDGET_TEXT];
 	int ret;
 
 	budget_limits(&has, keeper_room(sh->keeper),
 		      keeper_has_store(sh->keeper));
+	/* What a VM's daemon needs is the host's configuration to say. */
+	if (dm->in_vm)
+		return EXIT_OK;
 	budget_start(sh->conf, &need);
 	ret = budget_compare(&need, &has, why);
 	if (ret)
@@ -459,7 +448,7 @@ static int serve(struct daemon *dm, int *locks)
 		ret = watch_keeper(dm);
 	if (ret)
 		return say(EXIT_FAILED, strerror(-ret));
-	code = dm->in_vm ? EXIT_OK : check_budget(&dm->sh);
+	code = check_budget(dm);
 	if (code == EXIT_OK)
 		code = dm->in_vm ? open_guest(dm, locks) :
 		       open_domains(dm, locks);
@@ -493,6 +482,7 @@ static void close_all(struct daemon *dm, int code)
 
 	admin_close(dm->admin);
 	guest_close(dm->sh.guest, end);
+	guest_run_close(dm->sh.programs, again);
 	while (dm->sh.domains)
 		domain_close(dm->sh.domains, end);
 	loop_unwatch(dm->keeper_death);
@@ -502,6 +492,18 @@ static void close_all(struct daemon *dm, int code)
 	topo_close(dm->sh.topo);
 	keeper_close(dm->sh.keeper);
 	sdnotify_close(dm->notify);
+}
+
+/* With all privileges: its children shall have none of our limits. */
+static int open_programs(struct daemon *dm)
+{
+	struct guest_run_params p = {
+		.conf = dm->sh.conf, .config = dm->opts.config,
+		.ov = &dm->opts.ov, .keeper = dm->sh.keeper,
+	};
+	int ret = guest_run_open(&dm->sh.programs, &p);
+
+	return ret ? say(EXIT_FAILED, strerror(-ret)) : EXIT_OK;
 }
 
 static int run(struct daemon *dm)
@@ -527,6 +529,8 @@ static int run(struct daemon *dm)
 	}
 	dm->resumes = keeper_inherited(dm->sh.keeper, &inherited) > 0;
 	code = lock_all(dm, locks);
+	if (code == EXIT_OK && dm->in_vm)
+		code = open_programs(dm);
 	if (code == EXIT_OK)
 		code = serve(dm, locks);
 out:

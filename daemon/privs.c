@@ -35,6 +35,8 @@ static const char *const cap_name[] = {
 
 /* NOLINTBEGIN(misc-redundant-expression): that they are equal is the point. */
 _Static_assert(PRIVS_CAP_CHOWN == UINT64_C(1) << CAP_CHOWN, "capability");
+_Static_assert(PRIVS_CAP_SETGID == UINT64_C(1) << CAP_SETGID, "capability");
+_Static_assert(PRIVS_CAP_SETUID == UINT64_C(1) << CAP_SETUID, "capability");
 _Static_assert(PRIVS_CAP_SYS_RAWIO == UINT64_C(1) << CAP_SYS_RAWIO,
 	       "capability");
 _Static_assert(PRIVS_CAP_SYS_NICE == UINT64_C(1) << CAP_SYS_NICE,

@@ -25,6 +25,8 @@
 
 /* Capabilities, as a mask of 1 << CAP_x of <linux/capability.h>. */
 #define PRIVS_CAP_CHOWN		(UINT64_C(1) << 0)
+#define PRIVS_CAP_SETGID	(UINT64_C(1) << 6)
+#define PRIVS_CAP_SETUID	(UINT64_C(1) << 7)
 #define PRIVS_CAP_SYS_RAWIO	(UINT64_C(1) << 17)
 #define PRIVS_CAP_SYS_NICE	(UINT64_C(1) << 23)
 #define PRIVS_CAP_PERFMON	(UINT64_C(1) << 38)

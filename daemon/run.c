@@ -2,7 +2,7 @@
 /*
  * run.c - programs in VMs: who may ask, the client's socket, beginning and end
  */
-#include "daemon/run_impl.h"
+#include "daemon/run.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include "daemon/admin_verb.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/run_impl.h"
 
 #define READS_A_TURN	32	/* messages; then others have their turn */
 
@@ -405,10 +406,10 @@ static struct vm *find_vm(struct domain *d, const char *name, int *error,
 	if (!vm) {
 		list_vms(d, all, sizeof(all));
 		*error = d->slots > 1 ?
-			 say_why(-ENOENT, why, "domain \"%s\" has no VM "
+			 say_why(-ENXIO, why, "domain \"%s\" has no VM "
 				 "\"%.63s\"; attached: %s", d->name, name,
 				 all) :
-			 say_why(-ENOENT, why, "domain \"%s\" takes no VMs: "
+			 say_why(-ENXIO, why, "domain \"%s\" takes no VMs: "
 				 "set domains.%s.ivshmem.slots in the host's "
 				 "snoo.json", d->name, d->name);
 		return NULL;

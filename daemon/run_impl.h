@@ -7,7 +7,7 @@
 
 #include <snoo/control.h>
 
-#include "daemon/run.h"
+#include "daemon/peer.h"
 #include "daemon/run_words.h"
 #include "daemon/vm.h"
 

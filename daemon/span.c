@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "daemon/bells.h"
-#include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/touch.h"
 
@@ -329,17 +328,6 @@ static void begin_span(struct job *j)
 	}
 }
 
-static void warn_of_fds(const struct rank *r)
-{
-	uint32_t n = span_fds(r);
-
-	/* Once while it grows. */
-	if (n == MANY_FDS + 1 || (n > MANY_FDS && !r->job->led.open))
-		log_warn("ranks of a job get many eventfds: see that their "
-			 "RLIMIT_NOFILE has room domain=%s job=%s fds=%u",
-			 r->dom->name, r->job->led.name, n);
-}
-
 void span_joined(struct rank *r)
 {
 	struct job *j = r->job;
@@ -352,7 +340,6 @@ void span_joined(struct rank *r)
 		if (!wanted(r->dom, slots_of(j)))
 			return;
 		begin_span(j);
-		warn_of_fds(r);
 		return;
 	}
 	give_vector(r);
@@ -372,7 +359,6 @@ void span_joined(struct rank *r)
 		if (m && m != r)
 			tell(m, &same, 0, fresh & ~bit(0));
 	}
-	warn_of_fds(r);
 }
 
 void span_adopt(struct job *j)
@@ -482,4 +468,17 @@ uint32_t span_fds(const struct rank *r)
 		last = &l.e[i];
 	}
 	return n;
+}
+
+uint32_t span_many_fds(const struct job *j)
+{
+	for (uint32_t i = 0; j->slots && i < j->led.capacity; i++) {
+		const struct rank *r = alive(j, i);
+		uint32_t n = r ? span_fds(r) : 0;
+
+		/* All of the host have as many, give or take one. */
+		if (n > 0)
+			return n > MANY_FDS ? n : 0;
+	}
+	return 0;
 }

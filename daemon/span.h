@@ -56,4 +56,8 @@ int span_ring(struct rank *from, uint32_t rank);
 /* Eventfds that a rank of the host has been given, if it has got them all. */
 uint32_t span_fds(const struct rank *r);
 
+/* Does each rank of @j hold so many that its RLIMIT_NOFILE, of which it says
+ * nothing, may be too small?  How many; 0: no. */
+uint32_t span_many_fds(const struct job *j);
+
 #endif /* DAEMON_SPAN_H */

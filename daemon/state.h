@@ -42,6 +42,7 @@
 struct bells;
 struct hal;
 struct guest;
+struct guest_run;
 struct vm;
 struct domain;
 struct job;
@@ -56,6 +57,7 @@ struct shared {
 	struct keeper *keeper;
 	struct domain *domains;		/* role host */
 	struct guest *guest;		/* role guest; else NULL */
+	struct guest_run *programs;	/* the same; NULL: none */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/privs.h"
+#include "daemon/span.h"
 #include "daemon/touch.h"
 #include "hal/hal.h"
 #include "shm/counters.h"
@@ -122,6 +123,16 @@ static void add_warnings(json_t *list, struct domain *d)
 	if (d->lost) {
 		snprintf(text, sizeof(text), "domain %s is lost: %.200s",
 			 d->name, d->lost);
+		json_array_append_new(list, json_string(text));
+	}
+	for (uint32_t i = 0; i < d->nranks; i++) {
+		uint32_t n = d->job[i] ? span_many_fds(d->job[i]) : 0;
+
+		if (n == 0)
+			continue;
+		snprintf(text, sizeof(text), "domain %s: each rank of job %s "
+			 "holds %u eventfds: its RLIMIT_NOFILE must have room",
+			 d->name, d->job[i]->led.name, n);
 		json_array_append_new(list, json_string(text));
 	}
 }

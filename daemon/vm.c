@@ -280,6 +280,9 @@ static int serve(struct vm *vm, enum vm_line_kind kind, int fd,
 		return ret;
 	}
 	SNOO_TESTPOINT("daemon_vm_kept");
+	/* Any guest may have spoilt it, and this one is about to boot. */
+	if (kind == VM_POOL && pool_write_info(&d->pool))
+		state_lose(d, "the first pages of its pool are gone");
 	if (kind == VM_POOL)
 		ret = ivshmem_offer_pool(&offer, d->bells, vm->slot,
 					 d->pool.fd);

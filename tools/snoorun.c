@@ -15,6 +15,7 @@
 #include "tools/snoorun_common.h"
 #include "tools/snoorun_daemon.h"
 #include "tools/snoorun_loop.h"
+#include "tools/snoorun_on.h"
 
 #ifndef SNOO_VERSION
 #define SNOO_VERSION	"unknown"
@@ -25,8 +26,10 @@
 
 static const char usage[] =
 "usage: snoorun -n N [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+"       snoorun --on LIST [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 "\n"
 "  -n, --ranks N           how many ranks\n"
+"      --on LIST           where, and how many there: host:1,vm-a:2\n"
 "  -N, --name JOB          the job's name, stronger than the program's own\n"
 "  -d, --domain NAME       domain of the daemon (default)\n"
 "  -s, --socket PATH       the daemon's client socket\n"
@@ -36,6 +39,7 @@ static const char usage[] =
 "  -c, --core-list LIST    cpus for rank 0, 1, ...: 0,2,4-7; starts over\n"
 "      --prefix            put \"[rank] \" before each line of output\n"
 "      --no-prefix         leave the output alone\n"
+"  -x, --env NAME[=VALUE]  set it for all ranks, in VMs that allow it, too\n"
 "  -t, --timeout SECONDS   end the run after that long\n"
 "  -v, --verbose           say what the private daemon says\n"
 "  -h, --help              this text\n"
@@ -139,13 +143,41 @@ static int check_place(const char *place)
 	return bad("--place takes compact, spread or none");
 }
 
-enum { OPT_POOL = 256, OPT_PLACE, OPT_PREFIX, OPT_NO_PREFIX };
+/* Into our own environment, from which ranks on the host have it anyway. */
+static int parse_env(struct snoorun_opts *o, char *text)
+{
+	static const char what[] = "-x takes NAME=VALUE, or the NAME of a "
+				   "variable that is set";
+	char *value = strchr(text, '=');
 
-static int take_option(struct snoorun_opts *o, int c, const char *value)
+	if (o->nenv == sizeof(o->env) / sizeof(o->env[0]))
+		return bad("-x may be given 16 times");
+	if (value) {
+		*value++ = '\0';
+		if (setenv(text, value, 1))
+			return bad(what);
+	}
+	if (!*text || !getenv(text))
+		return bad(what);
+	o->env[o->nenv++] = text;
+	return 0;
+}
+
+enum { OPT_POOL = 256, OPT_ON, OPT_PLACE, OPT_PREFIX, OPT_NO_PREFIX };
+
+static int take_option(struct snoorun_opts *o, int c, char *value)
 {
 	switch (c) {
 	case 'n':
+		if (o->nplaces)
+			return bad("-n or --on, not both");
 		return parse_ranks(value, &o->n);
+	case OPT_ON:
+		if (o->n && !o->nplaces)
+			return bad("-n or --on, not both");
+		return on_parse(o, value);
+	case 'x':
+		return parse_env(o, value);
 	case 'N':
 		o->job = value;
 		return check_name("--name", value);
@@ -186,6 +218,8 @@ static int parse(struct snoorun_opts *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "ranks",	required_argument, NULL, 'n' },
+		{ "on",		required_argument, NULL, OPT_ON },
+		{ "env",	required_argument, NULL, 'x' },
 		{ "name",	required_argument, NULL, 'N' },
 		{ "domain",	required_argument, NULL, 'd' },
 		{ "socket",	required_argument, NULL, 's' },
@@ -204,7 +238,7 @@ static int parse(struct snoorun_opts *o, int argc, char **argv)
 	int c, ret;
 
 	/* '+': what follows the program is the program's. */
-	while ((c = getopt_long(argc, argv, "+n:N:d:s:pc:t:vhV", longs,
+	while ((c = getopt_long(argc, argv, "+n:N:d:s:pc:t:x:vhV", longs,
 				NULL)) >= 0) {
 		if (c == 'h' || c == 'V') {
 			fputs(c == 'h' ? usage : "snoorun " SNOO_VERSION "\n",
@@ -219,7 +253,12 @@ static int parse(struct snoorun_opts *o, int argc, char **argv)
 	if (!*o->argv)
 		return bad("name a program to run");
 	if (!o->n)
-		return bad("-n says how many ranks");
+		return bad("-n says how many ranks, or --on how many where");
+	if (o->nplaces && o->private)
+		return bad("VMs are attached to a daemon that runs: --on and "
+			   "--private don't go together");
+	if (on_any_vm(o) && **o->argv != '/')
+		return bad("a program for VMs is named by its absolute path");
 	if (o->private && o->socket)
 		return bad("--private or --socket, not both");
 	return 0;
@@ -268,6 +307,11 @@ static int find_daemon(const struct snoorun_opts *o,
 			    o->place ? "--place" : "--pool-size", socket);
 		return -EINVAL;
 	}
+	if (ret == -ENOENT && o->nplaces) {
+		snoorun_say("no daemon runs, and --on needs the one that the "
+			    "VMs are attached to");
+		return ret;
+	}
 	if (ret == -ENOENT)
 		ret = daemon_start(d, o, sigfd, socket, len);
 	return ret;
@@ -307,5 +351,6 @@ int main(int argc, char **argv)
 	else
 		code = run(&o);
 	free(o.core);
+	on_free(&o);
 	return code;
 }

@@ -22,6 +22,12 @@ enum {
 	SNOORUN_NO_FILE	= 127,
 };
 
+/* A part of --on. */
+struct snoorun_place {
+	char name[64];
+	unsigned int ranks;
+};
+
 /**
  * struct snoorun_opts - What the command line asked for
  */
@@ -38,6 +44,10 @@ struct snoorun_opts {
 	int64_t timeout_ms;		/* 0: none */
 	unsigned int *core;		/* cpu wished for by rank i % ncores */
 	unsigned int ncores;
+	struct snoorun_place *on;	/* in the order of ranks */
+	unsigned int nplaces;		/* 0: all on the host */
+	const char *env[16];		/* -x: names for ranks in VMs, too */
+	unsigned int nenv;
 	char **argv;			/* the program, ended by NULL */
 };
 

@@ -8,14 +8,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-int input_open(struct input *in)
+int input_open(struct input *in, bool remote)
 {
 	int fd[2];
 
 	in->from = in->to = -1;
 	in->start = in->used = 0;
 	in->rank_fd = STDIN_FILENO;
-	if (!isatty(STDIN_FILENO))
+	in->remote = remote;
+	in->tty = isatty(STDIN_FILENO);
+	if (remote) {
+		in->from = STDIN_FILENO;
+		return 0;
+	}
+	if (!in->tty)
 		return 0;
 	if (pipe2(fd, O_CLOEXEC))
 		return -errno;
@@ -44,7 +50,7 @@ void input_close(struct input *in)
 bool input_wants(const struct input *in)
 {
 	return in->from >= 0 && in->used == 0 &&
-	       tcgetpgrp(in->from) == getpgrp();
+	       (!in->tty || tcgetpgrp(in->from) == getpgrp());
 }
 
 bool input_has(const struct input *in)
@@ -64,13 +70,18 @@ void input_read(struct input *in)
 	}
 }
 
+void input_passed(struct input *in, size_t n)
+{
+	in->start += n;
+	in->used -= n;
+}
+
 void input_write(struct input *in)
 {
 	ssize_t n = write(in->to, in->buf + in->start, in->used);
 
 	if (n >= 0) {
-		in->start += (size_t)n;
-		in->used -= (size_t)n;
+		input_passed(in, (size_t)n);
 	} else if (errno != EINTR && errno != EAGAIN) {
 		input_close(in);	/* rank 0 reads no more */
 	}

@@ -37,6 +37,9 @@ void sink_fini(struct sink *s);
 bool sink_full(const struct sink *s);
 bool sink_empty(const struct sink *s);
 
+/* Queue bytes as they are; dropped if nobody reads. */
+void sink_put(struct sink *s, const char *bytes, size_t len);
+
 /* Write what the sink's fd takes without waiting.  The fd may be blocking:
  * call it only after poll(2) said POLLOUT. */
 void sink_flush(struct sink *s);

@@ -9,6 +9,7 @@
  *   RUNNING -> NOTICE (others may see the failure and clean up)
  *           -> TERM   (SIGTERM was sent)
  *           -> KILL   (SIGKILL was sent)
+ *           -> GIVE_UP (ranks of a VM that does not answer are left to it)
  */
 #include "tools/snoorun_loop.h"
 
@@ -24,12 +25,15 @@
 
 #include "tools/snoorun_input.h"
 #include "tools/snoorun_lines.h"
+#include "tools/snoorun_on.h"
 #include "tools/snoorun_rank.h"
+#include "tools/snoorun_remote.h"
 
 #define NOTICE_MS	1000
 #define GRACE_MS	3000
+#define GIVE_UP_MS	5000
 
-enum phase { RUNNING, NOTICE, TERM, KILL };
+enum phase { RUNNING, NOTICE, TERM, KILL, GIVE_UP };
 
 struct run {
 	const struct snoorun_opts *o;
@@ -44,6 +48,7 @@ struct run {
 	enum phase phase;
 	int64_t phase_ends;	/* 0: never */
 	int64_t timeout_at;	/* 0: never */
+	bool input_ended;	/* rank 0 in a VM was told */
 	bool failed;
 	int code;		/* of the first failure */
 	int told;		/* the signal that asked us to end */
@@ -55,7 +60,8 @@ struct run {
 static void signal_all(struct run *r, int sig)
 {
 	for (unsigned int i = 0; i < r->o->n; i++)
-		rank_signal(&r->rank[i], sig);
+		if (r->rank[i].ops)
+			r->rank[i].ops->signal(&r->rank[i], sig);
 }
 
 static void enter(struct run *r, enum phase phase)
@@ -77,6 +83,12 @@ static void enter(struct run *r, enum phase phase)
 		break;
 	case KILL:
 		signal_all(r, SIGKILL);
+		r->phase_ends = snoorun_now_ms() + GIVE_UP_MS;
+		break;
+	case GIVE_UP:
+		for (unsigned int i = 0; i < r->o->n; i++)
+			if (r->rank[i].ops)
+				r->rank[i].ops->give_up(&r->rank[i]);
 		break;
 	}
 }
@@ -123,18 +135,25 @@ static const char *and_others(const struct run *r, char *buf, size_t len)
 	return buf;
 }
 
+static const char *in_vm(const struct rank *k, char *buf, size_t len)
+{
+	if (!k->vm)
+		return "";
+	snprintf(buf, len, " in %s", k->vm);
+	return buf;
+}
+
 static void rank_ended(struct run *r, unsigned int i, int status)
 {
 	struct rank *k = &r->rank[i];
-	char others[48];
+	char others[48], where[80];
 	int sig;
 
 	k->pid = 0;
+	k->alive = false;
 	r->alive--;
-	/* Its last words before ours about it.  Who inherited its streams may
-	 * go on talking. */
-	source_drain(&k->out);
-	source_drain(&k->err);
+	/* Its last words before ours about it. */
+	k->ops->drain(k);
 	flush_now(&r->out);
 	flush_now(&r->err);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -142,7 +161,8 @@ static void rank_ended(struct run *r, unsigned int i, int status)
 
 	if (WIFEXITED(status)) {
 		if (!r->failed)
-			snoorun_say("rank %u ended with code %d%s", i,
+			snoorun_say("rank %u%s ended with code %d%s", i,
+				    in_vm(k, where, sizeof(where)),
 				    WEXITSTATUS(status),
 				    and_others(r, others, sizeof(others)));
 		fail(r, WEXITSTATUS(status), NOTICE);
@@ -152,11 +172,63 @@ static void rank_ended(struct run *r, unsigned int i, int status)
 	/* No news if it died of what we passed on or did. */
 	if (sig != r->told && (r->phase < TERM ||
 			       (sig != SIGTERM && sig != SIGKILL)))
-		snoorun_say("rank %u was killed by signal %d (%s)%s%s", i,
-			    sig, strsignal(sig),
+		snoorun_say("rank %u%s was killed by signal %d (%s)%s%s", i,
+			    in_vm(k, where, sizeof(where)), sig,
+			    strsignal(sig),
 			    WCOREDUMP(status) ? ", core dumped" : "",
 			    and_others(r, others, sizeof(others)));
 	fail(r, 128 + sig, NOTICE);
+}
+
+/* As of a program that can't be executed here, where it is that. */
+static int code_of(const struct rank *k)
+{
+	if (k->started)
+		return SNOORUN_FAILED;
+	switch (k->error) {
+	case ENOENT:
+		return SNOORUN_NO_FILE;
+	case EACCES:
+	case EPERM:
+	case ENOEXEC:
+	case ELOOP:
+	case ENOTDIR:
+		return SNOORUN_NO_EXEC;
+	default:
+		return SNOORUN_FAILED;
+	}
+}
+
+/* A rank in a VM that never ran, or of whose end nobody knows. */
+static void rank_lost(struct run *r, unsigned int i)
+{
+	struct rank *k = &r->rank[i];
+	char others[48];
+
+	k->alive = false;
+	r->alive--;
+	flush_now(&r->out);
+	flush_now(&r->err);
+	/* One that is told from the others' first is no news. */
+	if (!r->failed || k->started)
+		snoorun_say("rank %u in %s: %s%s", i, k->vm, k->text,
+			    and_others(r, others, sizeof(others)));
+	fail(r, code_of(k), k->started ? NOTICE : TERM);
+}
+
+/* What serve() has found out of ranks in VMs. */
+static void take_ends(struct run *r)
+{
+	for (unsigned int i = 0; i < r->o->n; i++) {
+		struct rank *k = &r->rank[i];
+
+		if (!k->alive || !k->ended)
+			continue;
+		if (k->error)
+			rank_lost(r, i);
+		else
+			rank_ended(r, i, k->status);
+	}
 }
 
 static void child_ended(struct run *r, pid_t pid, int status)
@@ -250,6 +322,35 @@ static void take_signals(struct run *r)
 
 /* ---- one turn --------------------------------------------------------- */
 
+/* Rank 0 in a VM takes input by messages, as much as it has room for. */
+static bool wants_input(const struct run *r)
+{
+	if (!input_wants(&r->in))
+		return false;
+	return !r->in.remote || (r->rank[0].remote && r->rank[0].alive &&
+				 remote_room(&r->rank[0]) > 0);
+}
+
+static void pass_input(struct run *r)
+{
+	struct input *in = &r->in;
+	struct rank *k = &r->rank[0];
+	size_t n;
+
+	if (!in->remote || !k->remote || !k->alive)
+		return;
+	while (in->used && (n = remote_room(k)) > 0) {
+		if (n > in->used)
+			n = in->used;
+		remote_input(k, in->buf + in->start, n);
+		input_passed(in, n);
+	}
+	if (in->from < 0 && in->used == 0 && !r->input_ended) {
+		r->input_ended = true;
+		remote_input_end(k);
+	}
+}
+
 static void watch(struct run *r, nfds_t *n, int fd, short events)
 {
 	r->poll[(*n)++] = (struct pollfd){ .fd = fd, .events = events };
@@ -263,13 +364,15 @@ static nfds_t watch_all(struct run *r)
 	watch(r, &n, r->sigfd, POLLIN);
 	watch(r, &n, sink_empty(&r->out) ? -1 : r->out.fd, POLLOUT);
 	watch(r, &n, sink_empty(&r->err) ? -1 : r->err.fd, POLLOUT);
-	watch(r, &n, input_wants(&r->in) ? r->in.from : -1, POLLIN);
+	watch(r, &n, wants_input(r) ? r->in.from : -1, POLLIN);
 	watch(r, &n, input_has(&r->in) ? r->in.to : -1, POLLOUT);
 	for (unsigned int i = 0; i < r->o->n; i++) {
 		struct rank *k = &r->rank[i];
 
-		watch(r, &n, sink_full(&r->out) ? -1 : k->out.fd, POLLIN);
-		watch(r, &n, sink_full(&r->err) ? -1 : k->err.fd, POLLIN);
+		watch(r, &n, -1, 0);
+		watch(r, &n, -1, 0);
+		if (k->ops)
+			k->ops->watch(k, &r->poll[n - 2]);
 	}
 	return n;
 }
@@ -301,11 +404,10 @@ static void serve(struct run *r)
 	for (unsigned int i = 0; i < r->o->n; i++) {
 		struct rank *k = &r->rank[i];
 
-		if (p[5 + 2 * i].revents && k->out.fd >= 0)
-			source_read(&k->out);
-		if (p[6 + 2 * i].revents && k->err.fd >= 0)
-			source_read(&k->err);
+		if (k->ops)
+			k->ops->serve(k, &p[5 + 2 * i]);
 	}
+	pass_input(r);
 	/* Last: what a rank wrote before it ended comes before its end. */
 	if (p[0].revents)
 		take_signals(r);
@@ -318,6 +420,7 @@ static void turn(struct run *r)
 	if (poll(r->poll, n, poll_ms(r)) > 0)
 		serve(r);
 	check_times(r);
+	take_ends(r);
 }
 
 /* ---- the run ---------------------------------------------------------- */
@@ -341,9 +444,11 @@ static void start_ranks(struct run *r, struct rank_common *c)
 {
 	for (unsigned int i = 0; i < r->o->n; i++) {
 		const char *stage;
-		int ret = rank_start(&r->rank[i], i, c, &stage);
+		const char *vm = on_vm(r->o, i);
+		int ret = vm ? remote_start(&r->rank[i], i, vm, c, &stage) :
+			  rank_start(&r->rank[i], i, c, &stage);
 
-		if (r->rank[i].pid)
+		if (r->rank[i].alive)
 			r->alive++;
 		if (ret) {
 			/* Its exit code is not the news, and waiting for the
@@ -357,10 +462,9 @@ static void start_ranks(struct run *r, struct rank_common *c)
 static void drain(struct run *r)
 {
 	for (unsigned int i = 0; i < r->o->n; i++) {
-		if (r->rank[i].out.fd >= 0)
-			source_end(&r->rank[i].out);
-		if (r->rank[i].err.fd >= 0)
-			source_end(&r->rank[i].err);
+		if (r->rank[i].ops)
+			r->rank[i].ops->close(&r->rank[i]);
+		r->rank[i].ops = NULL;
 	}
 	input_close(&r->in);
 	/* A reader that is stopped must not keep us for ever: a signal that
@@ -390,7 +494,7 @@ int loop_run(const struct snoorun_opts *o, const char *socket,
 	if (!ret && (!r.rank || !r.poll))
 		ret = -ENOMEM;
 	if (!ret)
-		ret = input_open(&r.in);
+		ret = input_open(&r.in, on_vm(o, 0) != NULL);
 	if (ret) {
 		snoorun_say("cannot start: %s", strerror(-ret));
 		free(r.rank);

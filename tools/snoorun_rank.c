@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snoorun_rank.c - start one rank: environment, streams, process group
+ * snoorun_rank.c - a rank on this host: environment, streams, process group
  *
  * Between fork() and exec() the child makes only async-signal-safe calls;
  * its environment and its fds are made before.
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,54 @@ static void child(const struct streams *s, const struct env *e, char **argv,
 	_exit(SNOORUN_NO_FILE);
 }
 
+/* ---- as a rank ---- */
+
+static void ops_watch(struct rank *r, struct pollfd p[2])
+{
+	p[0].fd = r->out.fd >= 0 && !sink_full(r->out.sink) ? r->out.fd : -1;
+	p[1].fd = r->err.fd >= 0 && !sink_full(r->err.sink) ? r->err.fd : -1;
+	p[0].events = p[1].events = POLLIN;
+}
+
+static void ops_serve(struct rank *r, const struct pollfd p[2])
+{
+	if (p[0].revents && r->out.fd >= 0)
+		source_read(&r->out);
+	if (p[1].revents && r->err.fd >= 0)
+		source_read(&r->err);
+}
+
+static void ops_signal(const struct rank *r, int sig)
+{
+	if (r->pid > 0 && kill(-r->pid, sig) && errno == ESRCH)
+		kill(r->pid, sig);
+}
+
+/* Who inherited its streams may go on talking. */
+static void ops_drain(struct rank *r)
+{
+	source_drain(&r->out);
+	source_drain(&r->err);
+}
+
+static void ops_give_up(struct rank *r)
+{
+	(void)r;			/* SIGKILL is sure */
+}
+
+static void ops_close(struct rank *r)
+{
+	if (r->out.fd >= 0)
+		source_end(&r->out);
+	if (r->err.fd >= 0)
+		source_end(&r->err);
+}
+
+static const struct rank_ops ops = {
+	.watch = ops_watch, .serve = ops_serve, .signal = ops_signal,
+	.drain = ops_drain, .give_up = ops_give_up, .close = ops_close,
+};
+
 /* ---- the parent ------------------------------------------------------- */
 
 /* The errno that exec failed with, 0 if it did not. */
@@ -321,6 +370,7 @@ int rank_start(struct rank *r, unsigned int i, const struct rank_common *c,
 	struct env e;
 	int ret;
 
+	r->ops = &ops;
 	r->pid = 0;
 	r->out.fd = r->err.fd = -1;
 	*stage = "pipe";
@@ -341,6 +391,7 @@ int rank_start(struct rank *r, unsigned int i, const struct rank_common *c,
 		r->pid = 0;
 		goto out_env;
 	}
+	r->alive = true;
 	/* Both sides do it, so that it is done whoever comes first. */
 	setpgid(r->pid, r->pid);
 	close(s.failed[1]);
@@ -356,10 +407,4 @@ out_env:
 out_streams:
 	streams_close(&s);
 	return ret;
-}
-
-void rank_signal(const struct rank *r, int sig)
-{
-	if (r->pid > 0 && kill(-r->pid, sig) && errno == ESRCH)
-		kill(r->pid, sig);
 }

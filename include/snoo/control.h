@@ -231,7 +231,8 @@ struct snoo_ctl_hello {
 	uint32_t wire_minor;
 	uint8_t boot_id[16];		/* /proc/sys/kernel/random/boot_id */
 	uint32_t slot;			/* IVPosition of its pool device */
-	uint32_t vectors;		/* MSI-X entries of its pool device */
+	uint32_t vectors;		/* MSI-X entries of its pool device; 0,
+					 * with BELLS_POLL: it can't see them */
 	uint64_t pool_bytes;		/* of BAR2 */
 	uint32_t bells;			/* enum snoo_ctl_bells_kind */
 	uint32_t memory;		/* enum snoo_ctl_map_kind */

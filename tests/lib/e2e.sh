@@ -20,7 +20,8 @@
 #   eventually COMMAND...     until it succeeds, or E2E_WAIT_S have passed
 #
 # All that was started here ends with the script, by pid; $D is removed.
-# Needs BIN and E2E (folders of the build), from the Makefile.
+# Needs BIN and E2E (folders of the build), from the Makefile.  E2E_DAEMON: more
+# options for every daemon of the script, before the script's own.
 
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
@@ -109,8 +110,10 @@ daemon_launch() {
 daemon_start() {
 	# The leak check at its end stops all threads by ptrace.
 	[[ ${SAN:-} == *address* ]] && set -- "$@" --set seccomp=off
+	# shellcheck disable=SC2086 # a list of words
 	daemon_launch "$BIN/snoo-daemon" --runtime-dir "$D" \
-		--set domains.default.pool.huge_pages=never "$@" || {
+		--set domains.default.pool.huge_pages=never \
+		${E2E_DAEMON:-} "$@" || {
 		fail "the daemon starts"
 		done_testing
 		exit 1

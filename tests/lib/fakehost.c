@@ -165,10 +165,15 @@ static void format(struct fakehost *h)
 
 void fakehost_open(struct fakehost *h)
 {
+	fakehost_open_of(h, FAKEHOST_POOL_BYTES);
+}
+
+void fakehost_open_of(struct fakehost *h, uint64_t pool_bytes)
+{
 	memset(h, 0, sizeof(*h));
 	strcpy(h->dir, "/tmp/snoo-fakehost-XXXXXX");
 	must(mkdtemp(h->dir) != NULL, "mkdtemp");
-	h->bytes[0] = FAKEHOST_POOL_BYTES;
+	h->bytes[0] = pool_bytes;
 	h->bytes[1] = SNOO_CTL_BYTES;
 	for (int d = 0; d < 2; d++) {
 		snprintf(h->path[d], sizeof(h->path[d]), "%s/%d.sock", h->dir,
@@ -219,6 +224,54 @@ void fakehost_wait(struct fakehost *h, unsigned int n)
 	pthread_mutex_lock(&h->lock);
 	while (h->greeted[0] < n || h->greeted[1] < n)
 		pthread_cond_wait(&h->changed, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+}
+
+pid_t fakehost_pid(struct fakehost *h, int device)
+{
+	pid_t pid;
+
+	pthread_mutex_lock(&h->lock);
+	pid = h->pid[device];
+	pthread_mutex_unlock(&h->lock);
+	return pid;
+}
+
+unsigned int fakehost_greeted(struct fakehost *h, int device)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&h->lock);
+	n = h->greeted[device];
+	pthread_mutex_unlock(&h->lock);
+	return n;
+}
+
+void fakehost_hang_up(struct fakehost *h, int device)
+{
+	pthread_mutex_lock(&h->lock);
+	shutdown(h->sock[device], SHUT_RDWR);
+	pthread_mutex_unlock(&h->lock);
+}
+
+bool fakehost_ended(struct fakehost *h, int device)
+{
+	struct pollfd p = { .events = POLLIN };
+	bool ended;
+
+	pthread_mutex_lock(&h->lock);
+	p.fd = h->sock[device];
+	ended = poll(&p, 1, 10000) == 1 && (p.revents & POLLHUP);
+	pthread_mutex_unlock(&h->lock);
+	return ended;
+}
+
+void fakehost_script(struct fakehost *h, int device,
+		     const struct fakehost_say *script, size_t n)
+{
+	pthread_mutex_lock(&h->lock);
+	h->script[device] = script;
+	h->nscript[device] = n;
 	pthread_mutex_unlock(&h->lock);
 }
 

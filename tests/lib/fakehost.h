@@ -40,23 +40,35 @@ struct fakehost {
 	pthread_t thread;
 	int stop[2];			/* a pipe that ends the thread */
 
-	/* Read these after fakehost_wait(). */
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t changed;
 	unsigned int greeted[2];	/* connections so far */
 	int sock[2];			/* the last ones */
 	pid_t pid[2];			/* who made them */
 
-	/* Set before a guest comes: instead of the greeting. */
+	/* Instead of the greeting: fakehost_script(). */
 	const struct fakehost_say *script[2];
 	size_t nscript[2];
 };
 
 void fakehost_open(struct fakehost *h);
+/* The same, with a pool of another size. */
+void fakehost_open_of(struct fakehost *h, uint64_t pool_bytes);
 void fakehost_close(struct fakehost *h);
 
 /* Until so many connections were greeted on both sockets. */
 void fakehost_wait(struct fakehost *h, unsigned int n);
+
+/* Who made the last connection; how many there were; hang up on it. */
+pid_t fakehost_pid(struct fakehost *h, int device);
+unsigned int fakehost_greeted(struct fakehost *h, int device);
+void fakehost_hang_up(struct fakehost *h, int device);
+/* Does the guest hang up, within ten seconds? */
+bool fakehost_ended(struct fakehost *h, int device);
+
+/* What the next guest hears on that device; NULL: the greeting. */
+void fakehost_script(struct fakehost *h, int device,
+		     const struct fakehost_say *script, size_t n);
 
 /* The guest's slot rings, or is rung: the eventfd. */
 int fakehost_bell(const struct fakehost *h, int device, uint32_t slot,

@@ -88,7 +88,7 @@ spin_one() {
 
 spin_all() {
 	local model mutant
-	for model in sleep summary bell recall cancel quarantine move; do
+	for model in sleep switch summary bell recall cancel quarantine move; do
 		[[ $what != mutants ]] &&
 			job "spin $model" HOLDS spin_one "$model.pml" MODEL
 		[[ $what == models ]] && continue

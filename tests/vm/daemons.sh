@@ -52,10 +52,8 @@ ok "the host takes it in" eventually vm_is vm-a live
 is "in the same slot" "$(vm_field vm-a slot)$(vm_field vm-b slot)" "$slots"
 flows "$D/job" 0 "the stream of its ranks goes on"
 together "and new ranks join there" again 1 vm-a:1002 vm-b
-mixed asleep 1 vm-a -- -u 20000 -l 4096
-flows "$D/asleep" 0 "ranks that sleep are woken there"
-no_bell_missed "after kills of both daemons"
-end_of asleep 2 "and have verified all"
+wakes host vm-a
+wakes vm-b vm-a
 bystander_moves "after kills of both daemons"
 
 # Paused, as for a snapshot: waited for, not called dead.

@@ -9,7 +9,7 @@
 #   vm_qmp NAME COMMAND [JSON] a command of QEMU's machine protocol
 #   vm_pause NAME, vm_resume NAME   stop and cont
 #   vm_reset NAME              system_reset
-#   vm_unplug NAME, vm_plug NAME [DOMAIN]   both devices (hotplug=1)
+#   vm_unplug NAME, then vm_plug NAME   both devices (hotplug=1)
 #   vm_kill NAME               kill -9
 #   vm_stop NAME               the end of it
 #   vm_ended NAME              has QEMU ended?
@@ -37,7 +37,7 @@ VM_DIR=$B/vm
 VM_BIN=$B/vm/prog
 VM_QEMU=${VM_QEMU:-qemu-system-x86_64}
 VM_WAIT_S=${VM_WAIT_S:-60}
-declare -A vm_pid=() vm_link=()
+declare -A vm_pid=() vm_link=() vm_plug=()
 
 vm_image() {
 	"$(dirname "${BASH_SOURCE[0]}")/image.sh" "$VM_DIR"
@@ -165,43 +165,54 @@ vm_cmd() {
 	"$VM_BIN/cmd" "$D/$name.cmd" "$@"
 }
 
+# vm_qmp NAME COMMAND [JSON]
 vm_qmp() {
-	local -a event=()
-	[[ $1 == -e ]] && {
-		event=(-e "$2")
-		shift 2
-	}
-	local name=$1
-	shift
-	"$VM_BIN/qmp" "${event[@]}" "$D/$name.qmp" "$@"
+	"$VM_BIN/qmp" "$D/$1.qmp" "$2" "${3:-{\}}"
 }
 
 vm_pause() { vm_qmp "$1" stop >/dev/null; }
 vm_resume() { vm_qmp "$1" cont >/dev/null; }
 vm_reset() { vm_qmp "$1" system_reset >/dev/null; }
 
+# Unplugging and plugging again share one connection, and are done in the order
+# in which QEMU began.  QEMU 7.2 without irqfd (TCG) closes the eventfds of an
+# unplugged device's own vectors but keeps their handlers: whatever gets one of
+# these descriptors next, such as a new connection, makes it call a device that
+# is gone.  So the new device gets the numbers of the old one.  With KVM the
+# vectors have no handlers.
 vm_unplug() {
-	local d
-	for d in control pool; do
-		vm_qmp -e DEVICE_DELETED "$1" device_del "{\"id\":\"${d}dev\"}" \
-			>/dev/null &&
-			vm_qmp "$1" chardev-remove "{\"id\":\"$d\"}" >/dev/null ||
-			return
+	local name=$1 d=$D/${2:-default}
+	local -a commands=(device_del '{"id":"controldev"}'
+		device_del '{"id":"pooldev"}'
+		chardev-remove '{"id":"control"}' chardev-remove '{"id":"pool"}'
+		hold "$D/$name.hold")
+	vm_socket pool "$d.ivshmem.sock"
+	vm_socket control "$d.control.sock"
+	commands+=(device_add '{"driver":"ivshmem-doorbell","chardev":"pool",
+			"id":"pooldev","vectors":8,"bus":"rp0"}'
+		device_add '{"driver":"ivshmem-doorbell","chardev":"control",
+			"id":"controldev","vectors":1,"bus":"rp1"}')
+	: >"$D/$name.hold"
+	"$VM_BIN/qmp" "$D/$name.qmp" "${commands[@]}" >"$D/$name.plug" 2>&1 &
+	vm_plug[$name]=$!
+	until (($(grep -c return "$D/$name.plug") == 4)); do
+		kill -0 "${vm_plug[$name]}" 2>/dev/null || return
+		sleep 0.05
 	done
 }
 
-# vm_plug_one NAME DEVICE SOCKET VECTORS BUS
-vm_plug_one() {
-	vm_qmp "$1" chardev-add "{\"id\":\"$2\",\"backend\":{\"type\":\"socket\",
-		\"data\":{\"addr\":{\"type\":\"unix\",\"data\":{\"path\":\"$3\"}},
-		\"server\":false}}}" &&
-		vm_qmp "$1" device_add "{\"driver\":\"ivshmem-doorbell\",
-			\"chardev\":\"$2\",\"id\":\"$2dev\",\"vectors\":$4,\"bus\":\"$5\"}"
+vm_socket() {
+	commands+=(chardev-add "{\"id\":\"$1\",\"backend\":{\"type\":\"socket\",
+		\"data\":{\"addr\":{\"type\":\"unix\",\"data\":{\"path\":\"$2\"}},
+		\"server\":false}}}")
 }
 
 vm_plug() {
-	vm_plug_one "$1" pool "$D/${2:-default}.ivshmem.sock" 8 rp0 >/dev/null &&
-		vm_plug_one "$1" control "$D/${2:-default}.control.sock" 1 rp1 >/dev/null
+	rm -f "$D/$1.hold"
+	wait "${vm_plug[$1]}" || {
+		cat "$D/$1.plug"
+		return 1
+	}
 }
 
 # vm_gone NAME: after its end; nothing of it is left running.

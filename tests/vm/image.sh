@@ -122,6 +122,8 @@ put_programs() {
 			*) cp -L "$lib" "$root/lib/" ;;
 			esac
 		done
+	# glibc loads it when a thread is cancelled.
+	cp -L "$(gcc -print-file-name=libgcc_s.so.1)" "$root/lib/"
 }
 
 put_base() {

@@ -18,6 +18,7 @@
 #   together NAME JOB SIZE MORE...  a test: a short stream among ranks on
 #                            the host and, for each VM[:UID] of MORE, one there
 #   qemu_refused NAME REGEX  a test: it ends by itself, saying so
+#   wakes FROM TO            a test: TO (host or VM[:UID]) sleeps, FROM wakes it
 #   no_bell_missed WHEN      a test: of all ranks that are attached
 #   eventually_s S COMMAND   eventually, with another limit
 #
@@ -30,8 +31,8 @@
 
 VM_SLOTS=${VM_SLOTS:-4}
 GUEST_SOCKET=/run/snoo/default.sock
-# Two guests share two cores with their host.
-PROOF_ALARM_S=150
+# Several guests share the cores with their host; a bystander lives all along.
+PROOF_ALARM_S=600
 E2E_WAIT_S=60
 
 vm_end() {
@@ -146,7 +147,7 @@ guest_rank() {
 # mixed JOB HOST-RANKS VM[:UID]... -- OPTION...: streams, the host's count in
 # $D/JOB.
 mixed() {
-	local job=$1 hosts=$2 r size at
+	local job=$1 hosts=$2 r size place
 	local -a guests=()
 	shift 2
 	while [[ $# -gt 0 && $1 != -- ]]; do
@@ -159,10 +160,8 @@ mixed() {
 	for ((r = 0; r < hosts; r++)); do
 		rank "$job" "$r" "$size" "$E2E/stream" -p "$D/$job" "$@"
 	done
-	for at in "${guests[@]}"; do
-		[[ $at == *:* ]] || at+=:1001
-		guest_rank "$job" "$r" "$size" "${at%:*}" "${at#*:}" \
-			/snoo/e2e/stream "$@"
+	for place in "${guests[@]}"; do
+		at "$job" "$r" "$size" "$place" "$@"
 		r=$((r + 1))
 	done
 }
@@ -172,6 +171,38 @@ together() {
 	shift 3
 	mixed "$job" "$hosts" "$@" -- -n 150 -l 70000
 	all_well "$name" "$job" $((hosts + $#))
+}
+
+# at JOB RANK SIZE WHERE OPTION...: one stream's rank, wherever it is.
+at() {
+	local job=$1 r=$2 size=$3 place=$4
+	shift 4
+	if [[ $place == host ]]; then
+		rank "$job" "$r" "$size" "$E2E/stream" "$@"
+		return
+	fi
+	[[ $place == *:* ]] || place+=:1001
+	guest_rank "$job" "$r" "$size" "${place%:*}" "${place#*:}" \
+		/snoo/e2e/stream "$@"
+}
+
+# Rank 0 rests, so that rank 1, which has nothing else to do, goes to sleep.
+wakes() {
+	local job
+	job=wake-${1//[^a-z0-9]/}-${2//[^a-z0-9]/}
+	at "$job" 0 2 "$1" -u 20000 -l 4096 -w 1
+	at "$job" 1 2 "$2" -l 4096 -w 1
+	if eventually has_slept "$job" 1 20; then
+		pass "a rank of $2 sleeps, and is woken from $1"
+	else
+		fail "a rank of $2 sleeps, and is woken from $1" "$(admin ranks "$job")"
+	fi
+	no_bell_missed "$2 woken from $1"
+	end_of "$job" 2 "and all is verified"
+}
+has_slept() {
+	(($(admin ranks "$1" | jq --argjson r "$2" '[.. | objects
+		| select(has("counters") and .rank == $r) | .counters.sleeps][0] // 0') > $3))
 }
 
 # end_of JOB SIZE NAME: a test; told to end, its streams have verified all.

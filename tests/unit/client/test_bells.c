@@ -327,6 +327,11 @@ static void test_a_full_eventfd_asks_the_daemon(void **state)
 	bells_reach(w->ctx[0], &w->ctx[0]->peers[1], SHM_WAKE_EVENTFD);
 	assert_int_equal(count(w, 0, SHM_COUNT_bells_rung), 0);
 	assert_true(world_heard(w, 0, SNOO_WIRE_RING, buf) > 0);
+	/* Where a write would wait for ever, none is made. */
+	assert_int_equal(fcntl(bell[1], F_SETFL, 0), 0);
+	bells_reach(w->ctx[0], &w->ctx[0]->peers[1], SHM_WAKE_EVENTFD);
+	assert_int_equal(count(w, 0, SHM_COUNT_bells_rung), 0);
+	assert_true(world_heard(w, 0, SNOO_WIRE_RING, buf) > 0);
 }
 
 static void test_a_full_socket_is_tried_again(void **state)

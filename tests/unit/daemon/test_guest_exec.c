@@ -19,11 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/guest_exec.h"
+#include "daemon/privs.h"
 
 #define PATH	300
 
@@ -465,6 +469,21 @@ static int run(struct fixture *f, const char *script, char *out, size_t len)
 	return status;
 }
 
+/* Effective again, after a change of user that kept the permitted ones. */
+static int restore_caps(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
 static void take_shell(struct fixture *f)
 {
 	char path[PATH];
@@ -559,6 +578,48 @@ static void test_signals_are_as_a_program_expects_them(void **state)
 	assert_int_equal(ignored & ~0x180000000ull, 0);
 }
 
+/* As the unit in a VM: a user of its own, with capabilities. */
+static void run_with_capabilities(struct fixture *f, int to)
+{
+	char out[4096] = "", why[PRIVS_TEXT];
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || setresgid(65531, 65531, 65531) ||
+	    setresuid(65531, 65531, 65531))
+		_exit(1);
+	if (restore_caps() ||
+	    privs_limit(PRIVS_CAP_SETGID | PRIVS_CAP_SETUID, why))
+		_exit(2);
+	run(f, "/usr/bin/id -u; /usr/bin/id -G; /usr/bin/grep -E "
+	    "'^Cap(Prm|Eff|Amb|Inh):' /proc/self/status | "
+	    "/usr/bin/tr -d '\\t'", out, sizeof(out));
+	_exit(write(to, out, strlen(out)) < 0);
+}
+
+static void test_a_daemon_with_capabilities_hands_none_down(void **state)
+{
+	struct fixture *f = *state;
+	char out[4096] = "", want[512];
+	int fd[2], status;
+	pid_t pid;
+
+	if (not_root())
+		skip();
+	take_shell(f);
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	if (pid == 0)
+		run_with_capabilities(f, fd[1]);
+	close(fd[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(read(fd[0], out, sizeof(out) - 1) > 0);
+	close(fd[0]);
+	snprintf(want, sizeof(want), "%u\n%u\nCapInh:%016x\nCapPrm:%016x\n"
+		 "CapEff:%016x\nCapAmb:%016x\n", f->rules.uid, f->rules.gid,
+		 0, 0, 0, 0);
+	assert_string_equal(out, want);
+}
+
 static void test_it_never_runs_as_root(void **state)
 {
 	struct fixture *f = *state;
@@ -650,6 +711,7 @@ int main(void)
 		T(test_it_has_the_limits_of_the_configuration),
 		T(test_it_has_a_session_of_its_own_and_no_fds_of_ours),
 		T(test_signals_are_as_a_program_expects_them),
+		T(test_a_daemon_with_capabilities_hands_none_down),
 		T(test_it_never_runs_as_root),
 		T(test_why_it_does_not_run_is_told),
 		T(test_the_user_must_exist_and_not_be_root),

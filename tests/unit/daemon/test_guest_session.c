@@ -302,28 +302,6 @@ static void test_pinned_moves_the_seat_and_is_passed_on(void **state)
 	fakerank_close(&r);
 }
 
-static void test_ranks_on_one_vcpu_know_how_many_they_are(void **state)
-{
-	struct vmhome *v = *state;
-	struct snoo_wire_pinned m = {
-		.head = { SNOO_WIRE_PINNED, sizeof(m) },
-	};
-	struct fakerank a, b;
-	uint32_t sid;
-
-	vmhome_attach(v, &a, 3);
-	sid = vmhome_attach(v, &b, 4);
-	m.core = a.welcome.core;
-	fakerank_send(&b, &m, sizeof(m));
-	expect(v, SNOO_CTL_MSG, sid);
-	assert_int_equal(a.slot->sharers, 2);
-	assert_int_equal(b.slot->sharers, 2);
-	fakerank_close(&b);
-	vmhome_settle(v);
-	assert_int_equal(a.slot->sharers, 1);
-	fakerank_close(&a);
-}
-
 /* ---- news ---- */
 
 static void test_a_sleeper_is_woken_by_its_vector_alone(void **state)
@@ -528,7 +506,6 @@ int main(void)
 		T(test_messages_pass_byte_for_byte_both_ways),
 		T(test_a_message_that_is_no_message_ends_that_session_alone),
 		T(test_pinned_moves_the_seat_and_is_passed_on),
-		T(test_ranks_on_one_vcpu_know_how_many_they_are),
 		T(test_a_sleeper_is_woken_by_its_vector_alone),
 		T(test_last_words_then_closed),
 		T(test_who_left_properly_is_forgotten_when_it_closes),

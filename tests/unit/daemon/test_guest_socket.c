@@ -219,7 +219,7 @@ static void test_a_bell_that_a_peer_filled_holds_nobody_up(void **state)
 	/* The description is shared: this is the guest's flag, too. */
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 	guest_dev_ring(g->dev, 1, 1);
-	assert_int_equal(taken(fd), full);
+	assert_true(taken(fd) >= full);
 }
 
 /* ---- the holder ---- */
@@ -227,22 +227,18 @@ static void test_a_bell_that_a_peer_filled_holds_nobody_up(void **state)
 static void test_one_process_connects_and_lives_as_long_as_the_vm(void **state)
 {
 	struct guest *g = opened(state);
-	struct pollfd end = { .events = POLLIN };
 	pid_t holder;
 
 	fakehost_wait(&g->host, 1);
-	holder = g->host.pid[0];
-	assert_int_equal(g->host.pid[1], holder);
+	holder = fakehost_pid(&g->host, 0);
+	assert_int_equal(fakehost_pid(&g->host, 1), holder);
 	assert_int_not_equal(holder, getpid());
 	assert_int_equal(kill(holder, 0), 0);
 	guest_dev_close(g->dev);
 	g->dev = NULL;
 	assert_true(ends(holder));
-	for (int d = 0; d < 2; d++) {
-		end.fd = g->host.sock[d];
-		assert_int_equal(poll(&end, 1, 10000), 1);
-		assert_true(end.revents & POLLHUP);
-	}
+	for (int d = 0; d < 2; d++)
+		assert_true(fakehost_ended(&g->host, d));
 }
 
 static void test_nobody_listens(void **state)
@@ -348,9 +344,8 @@ static void test_a_host_that_talks_nonsense_is_refused(void **state)
 		for (int d = 0; d < 2; d++) {
 			int ret;
 
-			h->script[d] = bad[i].script;
-			h->nscript[d] = bad[i].n;
-			h->script[!d] = NULL;
+			fakehost_script(h, d, bad[i].script, bad[i].n);
+			fakehost_script(h, !d, NULL, 0);
 			ret = open_guest(g);
 			if (ret != bad[i].error)
 				fprintf(stderr, "# %s: %s\n", bad[i].name,
@@ -375,8 +370,7 @@ static void test_too_many_vectors_are_refused(void **state)
 
 	for (size_t i = 3; i < sizeof(many) / sizeof(many[0]); i++)
 		many[i] = (struct fakehost_say)BELL(0);
-	g->host.script[0] = many;
-	g->host.nscript[0] = sizeof(many) / sizeof(many[0]);
+	fakehost_script(&g->host, 0, many, sizeof(many) / sizeof(many[0]));
 	assert_int_equal(open_guest(g), -EPROTO);
 }
 
@@ -533,11 +527,12 @@ static void test_a_new_daemon_finds_the_vm_of_the_old_one(void **state)
 
 	assert_int_equal(exit_code(start_keeper(g, "daemon")), 0);
 	/* One VM, from the first connection to its end. */
-	assert_int_equal(h->greeted[0], 1);
-	assert_int_equal(h->greeted[1], 1);
+	fakehost_wait(h, 1);
+	assert_int_equal(fakehost_greeted(h, 0), 1);
+	assert_int_equal(fakehost_greeted(h, 1), 1);
 	assert_int_equal(taken(fakehost_bell(h, 0, 3, 2)), 1);
 	assert_int_equal(taken(fakehost_bell(h, 1, 0, 0)), 1);
-	assert_true(ends(h->pid[0]));
+	assert_true(ends(fakehost_pid(h, 0)));
 }
 
 static void test_a_vm_that_was_evicted_is_not_adopted(void **state)
@@ -553,8 +548,8 @@ static void test_a_vm_that_was_evicted_is_not_adopted(void **state)
 
 	assert_int_equal(poll(&bell, 1, 20000), 1);
 	fakehost_wait(h, 1);
-	first = h->pid[0];
-	shutdown(h->sock[FAKEHOST_CONTROL], SHUT_RDWR);
+	first = fakehost_pid(h, 0);
+	fakehost_hang_up(h, FAKEHOST_CONTROL);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", keeper,
 		 keeper);
 	f = fopen(path, "r");
@@ -564,12 +559,13 @@ static void test_a_vm_that_was_evicted_is_not_adopted(void **state)
 	daemon = atoi(text);
 	assert_int_equal(kill(daemon, SIGKILL), 0);
 	assert_int_equal(exit_code(keeper), 0);
-	assert_int_equal(h->greeted[0], 2);
-	assert_int_equal(h->greeted[1], 2);
-	assert_int_not_equal(h->pid[0], first);
-	assert_int_equal(h->pid[1], h->pid[0]);
+	fakehost_wait(h, 2);
+	assert_int_equal(fakehost_greeted(h, 0), 2);
+	assert_int_equal(fakehost_greeted(h, 1), 2);
+	assert_int_not_equal(fakehost_pid(h, 0), first);
+	assert_int_equal(fakehost_pid(h, 1), fakehost_pid(h, 0));
 	assert_true(ends(first));
-	assert_true(ends(h->pid[0]));
+	assert_true(ends(fakehost_pid(h, 0)));
 	assert_int_equal(taken(fakehost_bell(h, 0, 3, 2)), 1);
 }
 
@@ -594,8 +590,8 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 4 && strcmp(argv[1], "daemon") == 0)
-		return part_daemon(argv[2], argv[3]);
+		_exit(part_daemon(argv[2], argv[3]));
 	if (argc == 4 && strcmp(argv[1], "evicted") == 0)
-		return part_evicted(argv[2], argv[3]);
+		_exit(part_evicted(argv[2], argv[3]));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -400,6 +400,36 @@ static void test_a_program_that_is_not_there_is_told(void **state)
 	assert_int_equal(f->h.pid, 0);
 }
 
+/* It would begin anew as itself, for ever. */
+static int in_a_program_that_is_no_holder(const char *self)
+{
+	char *const argv[] = { (char *)(uintptr_t)self, "no-holder", NULL };
+	struct holder_params p = { .domain = "x", .runtime_dir = "/tmp" };
+	struct holder h;
+	pid_t pid;
+	int status;
+
+	if (self) {
+		pid = fork();
+		if (pid == 0) {
+			execv("/proc/self/exe", argv);
+			_exit(9);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		return status;
+	}
+	holder_init(&h);
+	if (holder_open(&h, &p) != -ENOEXEC || h.pid)
+		return 1;
+	return strstr(h.warning, "cannot be a holder") ? 0 : 2;
+}
+
+static void test_a_program_that_is_no_holder_is_not_run(void **state)
+{
+	(void)state;
+	assert_int_equal(in_a_program_that_is_no_holder("test"), 0);
+}
+
 static void test_its_death_takes_the_link_away(void **state)
 {
 	struct fixture *f = *state;
@@ -441,9 +471,12 @@ int main(int argc, char **argv)
 		HOLDER_TEST(test_what_is_no_link_is_left_alone),
 		HOLDER_TEST(test_without_setuid_the_warning_says_so),
 		HOLDER_TEST(test_a_program_that_is_not_there_is_told),
+		HOLDER_TEST(test_a_program_that_is_no_holder_is_not_run),
 		HOLDER_TEST(test_its_death_takes_the_link_away),
 	};
 
+	if (argc == 2 && strcmp(argv[1], "no-holder") == 0)
+		return in_a_program_that_is_no_holder(NULL);
 	holder_main(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,10 +32,7 @@
 struct frame {
 	uint32_t slot;			/* VM slot that it went to */
 	size_t bytes;
-	union {
-		struct snoo_ctl_bells m;
-		unsigned char raw[SNOO_CTL_FRAME_MAX];
-	};
+	_Alignas(8) unsigned char raw[SNOO_CTL_FRAME_MAX];
 };
 
 static struct {
@@ -54,6 +51,11 @@ static void catch_frame(struct domain *d, uint32_t slot,
 	c->bytes = sizeof(*f) + bytes;
 	memcpy(c->raw, f, sizeof(*f));
 	memcpy(c->raw + sizeof(*f), body, bytes);
+}
+
+static const struct snoo_ctl_bells *said(unsigned int i)
+{
+	return (const void *)caught.f[i].raw;
 }
 
 static int setup(void **state)
@@ -193,7 +195,7 @@ static void test_all_are_told_before_start(void **state)
 	struct bells *b = h->d->bells;
 	struct fakerank f[3];
 	struct rank *r[3];
-	struct frame *c = &caught.f[0];
+	const struct snoo_ctl_bells *m = said(0);
 
 	r[0] = join(h, &f[0], 0, "three", 0, 3);
 	r[1] = join(h, &f[1], 2, "three", 1, 3);
@@ -223,19 +225,20 @@ static void test_all_are_told_before_start(void **state)
 	/* The one in the VM by its guest daemon, and by it alone. */
 	assert_false(told_before(&f[1], SNOO_WIRE_START));
 	assert_int_equal(caught.n, 1);
-	assert_int_equal(c->slot, 2);
-	assert_int_equal(c->m.frame.type, SNOO_CTL_BELLS);
-	assert_int_equal(c->m.frame.slot, r[1]->slot);
-	assert_int_equal(c->m.flags, SNOO_WIRE_BELLS_ALL);
-	assert_int_equal(c->m.vector, r[1]->led.vector);
-	assert_int_equal(c->m.count, 2);
-	assert_int_equal(c->bytes, sizeof(c->m) + 2 * sizeof(c->m.bell[0]));
+	assert_int_equal(caught.f[0].slot, 2);
+	assert_int_equal(m->frame.type, SNOO_CTL_BELLS);
+	assert_int_equal(m->frame.slot, r[1]->slot);
+	assert_int_equal(m->flags, SNOO_WIRE_BELLS_ALL);
+	assert_int_equal(m->vector, r[1]->led.vector);
+	assert_int_equal(m->count, 2);
+	assert_int_equal(caught.f[0].bytes,
+			 sizeof(*m) + 2 * sizeof(m->bell[0]));
 	for (int i = 0; i < 2; i++) {
-		const struct rank *p = r[c->m.bell[i].rank];
+		const struct rank *p = r[m->bell[i].rank];
 
 		assert_ptr_not_equal(p, r[1]);
-		assert_int_equal(c->m.bell[i].slot, 0);
-		assert_int_equal(c->m.bell[i].vector, p->led.vector);
+		assert_int_equal(m->bell[i].slot, 0);
+		assert_int_equal(m->bell[i].vector, p->led.vector);
 	}
 	close_all(h, f, 3);
 }
@@ -299,8 +302,8 @@ static void test_an_open_job_is_told_of_each_that_joins(void **state)
 	assert_true(same(bell_of(&f[0], 2),
 			 bells_fd(b, 0, 0, r[2]->led.vector)));
 	assert_int_equal(caught.n, 2);
-	assert_int_equal(caught.f[1].m.flags, 0);
-	assert_int_equal(caught.f[1].m.bell[0].rank, 2);
+	assert_int_equal(said(1)->flags, 0);
+	assert_int_equal(said(1)->bell[0].rank, 2);
 	/* And of a slot that is not. */
 	r[3] = join(h, &f[3], 3, "open", -1, 0);
 	assert_int_equal(fakerank_until(&f[0], SNOO_WIRE_BELLS),

@@ -23,6 +23,7 @@
 #include "daemon/bells.h"
 #include "daemon/control.h"
 #include "daemon/ivshmem.h"
+#include "daemon/nvdimm.h"
 #include "daemon/vm.h"
 #include "daemon/vm_cpu.h"
 #include "daemon/vm_name.h"
@@ -135,6 +136,25 @@ static void test_two_connections_of_a_process_are_one_vm(void **state)
 	fakevm_close(&v);
 	home_settle(h);
 	assert_int_equal(state_of(h, 1), LEDGER_VM_FREE);
+}
+
+static void test_a_vm_that_comes_finds_the_info_block_whole(void **state)
+{
+	struct home *h = *state;
+	struct nvdimm_info want, got;
+	struct fakevm v;
+	int fd = h->d->pool.fd;
+
+	nvdimm_fill(&want, "default", h->d->pool.region.size);
+	assert_int_equal(pread(fd, &got, sizeof(got), NVDIMM_OFFSET),
+			 sizeof(got));
+	assert_memory_equal(&got, &want, sizeof(got));
+	assert_int_equal(pwrite(fd, "spoilt", 6, NVDIMM_OFFSET + 100), 6);
+	attach(h, &v);
+	assert_int_equal(pread(fd, &got, sizeof(got), NVDIMM_OFFSET),
+			 sizeof(got));
+	assert_memory_equal(&got, &want, sizeof(got));
+	fakevm_close(&v);
 }
 
 static void test_control_may_come_first(void **state)
@@ -555,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_a_domain_without_vms_has_no_sockets),
 		TEST(test_both_sockets_have_the_mode_of_the_file),
 		TEST(test_two_connections_of_a_process_are_one_vm),
+		TEST(test_a_vm_that_comes_finds_the_info_block_whole),
 		TEST(test_control_may_come_first),
 		TEST(test_a_complete_pair_begins_another_vm),
 		TEST(test_halves_of_two_processes_do_not_meet),

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qmp.c - one command of QEMU's machine protocol
+ * qmp.c - commands of QEMU's machine protocol, over one connection
  *
- * usage: qmp [-e EVENT] SOCKET COMMAND [ARGUMENTS]
+ * usage: qmp SOCKET COMMAND ARGUMENTS [COMMAND ARGUMENTS ...]
  *
- * ARGUMENTS is a JSON object.  Prints the answer; status 1 if it is an error.
- * -e waits for that event after the answer; 30 s are the limit of all.
+ * ARGUMENTS is a JSON object, {} if there are none.  Prints the answers; ends
+ * with status 1 at the first that is an error.  device_del waits until the
+ * device is gone; the command "hold", which is ours, until the file ARGUMENTS
+ * is.  No answer may take 60 s.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +18,17 @@
 
 #include "tests/vm/prog/port.h"
 
+#define LIMIT_S 60
+
 static struct port port;
-static char event_key[128]; /* "": none is waited for */
-static bool event_seen;
+static bool device_deleted;
 
 static bool is_event(const char *line)
 {
 	if (!strstr(line, "\"event\""))
 		return false;
-	event_seen |= *event_key && strstr(line, event_key);
+	device_deleted |= strstr(line, "DEVICE_DELETED") != NULL &&
+			  strstr(line, "\"device\"") != NULL;
 	return true;
 }
 
@@ -42,46 +47,58 @@ static char *await(const char *key)
 	}
 }
 
-static void await_event(void)
+static void await_deletion(void)
 {
 	char *line;
 
-	while (!event_seen) {
+	while (!device_deleted) {
 		while ((line = port_line(&port)))
 			is_event(line);
-		if (!event_seen && !port_fill(&port))
+		if (!device_deleted && !port_fill(&port))
 			port_die("QEMU has hung up");
 	}
 }
 
-int main(int argc, char **argv)
+static void hold(const char *path)
+{
+	alarm(0);
+	while (access(path, F_OK) == 0)
+		poll(NULL, 0, 20);
+}
+
+static void execute(const char *command, const char *arguments)
 {
 	const char *line;
-	int c;
 
-	while ((c = getopt(argc, argv, "e:")) != -1) {
-		if (c != 'e')
-			return 125;
-		snprintf(event_key, sizeof(event_key), "\"event\": \"%s\"",
-			 optarg);
-	}
-	if (argc - optind < 2)
-		port_die("usage: qmp [-e EVENT] SOCKET COMMAND [ARGUMENTS]");
-	alarm(30);
-	port.fd = port_dial(argv[optind]);
+	device_deleted = false;
+	port_say(port.fd, "{\"execute\":\"%s\",\"arguments\":%s}", command,
+		 arguments);
+	line = await("\"return\"");
+	puts(line);
+	fflush(stdout);
+	if (strstr(line, "\"error\""))
+		exit(1);
+	if (strcmp(command, "device_del") == 0)
+		await_deletion();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4 || argc % 2)
+		port_die("usage: qmp SOCKET COMMAND ARGUMENTS ...");
+	alarm(LIMIT_S);
+	port.fd = port_dial(argv[1]);
 	if (port.fd < 0)
-		port_die("%s: %s", argv[optind], strerror(-port.fd));
+		port_die("%s: %s", argv[1], strerror(-port.fd));
 	await("\"QMP\"");
 	port_say(port.fd, "{\"execute\":\"qmp_capabilities\"}");
 	await("\"return\"");
-	port_say(port.fd, "{\"execute\":\"%s\"%s%s}", argv[optind + 1],
-		 argc - optind > 2 ? ",\"arguments\":" : "",
-		 argc - optind > 2 ? argv[optind + 2] : "");
-	line = await("\"return\"");
-	puts(line);
-	if (strstr(line, "\"error\""))
-		return 1;
-	if (*event_key)
-		await_event();
+	for (int i = 2; i < argc; i += 2) {
+		alarm(LIMIT_S);
+		if (strcmp(argv[i], "hold") == 0)
+			hold(argv[i + 1]);
+		else
+			execute(argv[i], argv[i + 1]);
+	}
 	return 0;
 }
