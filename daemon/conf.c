@@ -91,6 +91,36 @@ uint64_t conf_rate_limit(const struct conf_domain *d, const char *name)
 	return rule ? rule->value : 0;
 }
 
+/* The first rule that means the job, or the VM that it lies in. */
+static const struct conf_rule *rule_in(const struct conf_rules *rules,
+				       const char *job, uint32_t slot)
+{
+	char vm[16];
+
+	snprintf(vm, sizeof(vm), "slot:%u", slot);
+	for (unsigned int i = 0; i < rules->n; i++)
+		if (fnmatch(rules->rule[i].glob, job, 0) == 0 ||
+		    (slot && fnmatch(rules->rule[i].glob, vm, 0) == 0))
+			return &rules->rule[i];
+	return NULL;
+}
+
+uint32_t conf_weight_in(const struct conf_domain *d, const char *job,
+			uint32_t slot)
+{
+	const struct conf_rule *rule = rule_in(&d->weights, job, slot);
+
+	return rule ? (uint32_t)rule->value : d->weight_default;
+}
+
+uint64_t conf_rate_limit_in(const struct conf_domain *d, const char *job,
+			    uint32_t slot)
+{
+	const struct conf_rule *rule = rule_in(&d->rate_limits, job, slot);
+
+	return rule ? rule->value : 0;
+}
+
 int conf_check(const char *path, const struct conf_overrides *ov)
 {
 	struct conf *c;

@@ -239,6 +239,12 @@ const struct conf_domain *conf_domain_find(const struct conf *c,
  * a job's, or "slot:3" for the VM in slot 3 (no job's name has a colon). */
 uint32_t conf_weight(const struct conf_domain *d, const char *name);
 uint64_t conf_rate_limit(const struct conf_domain *d, const char *name);
+/* The same for a job whose ranks all are in the VM in @slot (0: they are not):
+ * of the first rule that matches either name. */
+uint32_t conf_weight_in(const struct conf_domain *d, const char *job,
+			uint32_t slot);
+uint64_t conf_rate_limit_in(const struct conf_domain *d, const char *job,
+			    uint32_t slot);
 
 /* 0, or -ENOENT: no such user or group.  "" is nobody, CONF_NO_GID twice. */
 int conf_owner_find(const char *name, uint32_t *uid, uint32_t *gid);

@@ -7,32 +7,23 @@
 #include "daemon/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/bells.h"
+#include "daemon/control_memory.h"
+#include "daemon/control_queue.h"
 #include "daemon/guard.h"
 #include "daemon/log.h"
 #include "shm/link.h"
 #include "shm/testpoint.h"
 
 #define NS_PER_MS	UINT64_C(1000000)
-#define SEALS		(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-
-/** struct parcel - A frame that the ring had no room for */
-struct parcel {
-	struct parcel *next;
-	struct snoo_ctl_frame f;
-	size_t bytes;
-	unsigned char body[];
-};
 
 struct control {
 	struct vm *vm;
@@ -44,7 +35,7 @@ struct control {
 	struct loop_timer *more;	/* frames wait: in the next turn */
 	struct loop_work work;		/* `bad` */
 	const char *bad;		/* cut it off, for this; NULL */
-	struct parcel *queue, **queue_tail;
+	struct control_queue queue;
 	bool again;			/* the next frame may be dealt with */
 	uint32_t half_gen;		/* asked too early, and logged */
 	uint32_t idle;			/* rings for nothing, lately */
@@ -147,17 +138,6 @@ static void ring(const struct control *c)
 
 /* ---- out ---- */
 
-static void discard_queue(struct control *c)
-{
-	while (c->queue) {
-		struct parcel *p = c->queue;
-
-		c->queue = p->next;
-		free(p);
-	}
-	c->counts.queued_bytes = 0;
-}
-
 /* Not now: the caller may be walking over the ranks that this ends. */
 static void condemn(struct control *c, const char *why)
 {
@@ -170,27 +150,10 @@ static void condemn(struct control *c, const char *why)
 static void enqueue(struct control *c, const struct snoo_ctl_frame *f,
 		    const void *body, size_t bytes)
 {
-	struct parcel *p;
-
-	if (c->counts.queued_bytes + bytes > CONTROL_QUEUE_BYTES) {
+	if (c->queue.bytes + bytes > CONTROL_QUEUE_BYTES)
 		condemn(c, "it does not read its control channel");
-		return;
-	}
-	p = malloc(sizeof(*p) + bytes);
-	if (!p) {
+	else if (control_queue_add(&c->queue, f, body, bytes))
 		condemn(c, "the daemon is out of memory");
-		return;
-	}
-	p->next = NULL;
-	p->f = *f;
-	p->bytes = bytes;
-	if (bytes)
-		memcpy(p->body, body, bytes);
-	if (!c->queue)
-		c->queue_tail = &c->queue;
-	*c->queue_tail = p;
-	c->queue_tail = &p->next;
-	c->counts.queued_bytes += sizeof(*p) + bytes;
 }
 
 /* 0, -EAGAIN: no room now, -EPROTO: never. */
@@ -215,15 +178,11 @@ static bool flush(struct control *c)
 {
 	bool any = false;
 
-	while (c->queue && !c->bad) {
-		struct parcel *p = c->queue;
-
+	for (const struct control_parcel *p; (p = c->queue.first) && !c->bad;) {
 		if (put(c, &p->f, p->body, p->bytes))
 			break;
 		any = true;
-		c->queue = p->next;
-		c->counts.queued_bytes -= sizeof(*p) + p->bytes;
-		free(p);
+		control_queue_drop(&c->queue);
 	}
 	return any;
 }
@@ -235,7 +194,7 @@ void control_answer(struct vm *vm, const struct snoo_ctl_frame *f,
 
 	if (!c || c->bad || vm->broken[0])
 		return;
-	if (c->queue || put(c, f, body, bytes) == -EAGAIN)
+	if (c->queue.first || put(c, f, body, bytes) == -EAGAIN)
 		enqueue(c, f, body, bytes);
 }
 
@@ -330,7 +289,7 @@ static void accept_session(struct control *c, uint32_t gen)
 	struct step s = { .c = c, .gen = gen, .discard = fresh };
 
 	/* What was for the last session heals by RESUMED. */
-	discard_queue(c);
+	control_queue_clear(&c->queue);
 	forget_strays(c);
 	vm->led.state = LEDGER_VM_ATTACHED;
 	vm->led.flags = (vm->led.flags & ~VM_GREETED) | VM_ASKED;
@@ -361,7 +320,7 @@ void control_cut(struct vm *vm, const char *fmt, ...)
 	 * who takes over meets the same nonsense. */
 	vm->led.state = LEDGER_VM_CUT;
 	vm->led.flags &= ~(VM_ASKED | VM_GREETED);
-	discard_queue(c);
+	control_queue_clear(&c->queue);
 	forget_strays(c);
 	c->bad = NULL;
 	if (run(&s, cut_step))
@@ -520,41 +479,13 @@ static void on_bell(void *arg, unsigned int events)
 
 /* ---- beginning and end ---- */
 
-static int make_memory(void)
-{
-	int fd = memfd_create("snoo-control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	/* Its pages now: later there may be none. */
-	if (ftruncate(fd, SNOO_CTL_BYTES) == 0 &&
-	    fallocate(fd, 0, 0, SNOO_CTL_BYTES) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
-		return fd;
-	ret = -errno;
-	close(fd);
-	return ret;
-}
-
 static int map_memory(struct control *c, int fd)
 {
-	struct stat st;
+	int ret = control_memory_map(fd, &c->mem);
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (st.st_size != SNOO_CTL_BYTES ||
-	    (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
-		return -EBADMSG;
-	c->mem = mmap(NULL, SNOO_CTL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      fd, 0);
-	if (c->mem == MAP_FAILED) {
-		c->mem = NULL;
-		return -errno;
-	}
-	madvise(c->mem, SNOO_CTL_BYTES, MADV_DONTFORK);
-	guard_init(&c->guard, c->mem, SNOO_CTL_BYTES);
-	return 0;
+	if (ret == 0)
+		guard_init(&c->guard, c->mem, SNOO_CTL_BYTES);
+	return ret;
 }
 
 static int listen_to(struct control *c)
@@ -584,7 +515,7 @@ int control_open(struct vm *vm, bool adopted)
 	c->work.fn = on_work;
 	c->work.arg = c;
 	if (!adopted) {
-		ret = make_memory();
+		ret = control_memory_make();
 		if (ret < 0)
 			goto err_free;
 		vm->memory = ret;
@@ -623,7 +554,7 @@ void control_close(struct vm *vm, bool let_go)
 	loop_unwatch(c->bell);
 	loop_timer_close(c->mute);
 	loop_timer_close(c->more);
-	discard_queue(c);
+	control_queue_clear(&c->queue);
 	forget_strays(c);
 	if (c->mem)
 		munmap(c->mem, SNOO_CTL_BYTES);
@@ -637,6 +568,8 @@ void control_close(struct vm *vm, bool let_go)
 void control_counts(const struct vm *vm, struct control_counts *out)
 {
 	memset(out, 0, sizeof(*out));
-	if (vm->control)
-		*out = vm->control->counts;
+	if (!vm->control)
+		return;
+	*out = vm->control->counts;
+	out->queued_bytes = vm->control->queue.bytes;
 }

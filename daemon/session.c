@@ -24,7 +24,7 @@
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
 
-#define READS_A_TURN	32	/* messages; then others have their turn */
+#define READS_A_TURN 32 /* messages; then others have their turn */
 
 static void serve_next(struct domain *d, uid_t uid);
 
@@ -82,10 +82,7 @@ void session_end(struct session *s)
 		serve_next(d, s->who.uid);
 }
 
-static void fail(struct session *s, int error, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void fail(struct session *s, int error, const char *fmt, ...)
+void session_fail(struct session *s, int error, const char *fmt, ...)
 {
 	char text[SNOO_WIRE_TEXT];
 	va_list ap;
@@ -94,14 +91,14 @@ static void fail(struct session *s, int error, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_warn("session refused domain=%s vm=%u pid=%d uid=%u state=%s "
-		 "reason=\"%s\"", s->dom->name, s->vm ? s->vm->slot : 0,
-		 (int)s->who.pid, s->who.uid, state_session_name(s->state),
-		 text);
+		 "reason=\"%s\"",
+		 s->dom->name, s->vm ? s->vm->slot : 0, (int)s->who.pid,
+		 s->who.uid, state_session_name(s->state), text);
 	post_error(s, error, "%s", text);
 	session_end(s);
 }
 
-static void free_session(struct session *s)
+void session_free(struct session *s)
 {
 	if (s->next)
 		s->next->prev = s->prev;
@@ -113,32 +110,33 @@ static void free_session(struct session *s)
 }
 
 /* Deferred: it has ended, or is broken and must end. */
-static void on_work(void *arg)
+void session_on_work(void *arg)
 {
 	struct session *s = arg;
 
 	if (s->state == SESSION_ENDED) {
-		free_session(s);
+		session_free(s);
 		return;
 	}
 	if (!s->broken)
 		return;
 	log_warn("session cut off domain=%s vm=%u pid=%d uid=%u state=%s "
-		 "reason=\"%s\"", s->dom->name, s->vm ? s->vm->slot : 0,
-		 (int)s->who.pid, s->who.uid, state_session_name(s->state),
-		 s->broken);
+		 "reason=\"%s\"",
+		 s->dom->name, s->vm ? s->vm->slot : 0, (int)s->who.pid,
+		 s->who.uid, state_session_name(s->state), s->broken);
 	session_end(s);
 }
 
-static void on_deadline(void *arg)
+void session_on_deadline(void *arg)
 {
 	struct session *s = arg;
 	unsigned int ms = s->dom->sh->conf->limits.handshake_ms;
 
 	if (s->state == SESSION_NEW)
-		fail(s, ETIMEDOUT, "no HELLO came within %u ms", ms);
+		session_fail(s, ETIMEDOUT, "no HELLO came within %u ms", ms);
 	else if (s->state == SESSION_WELCOMED)
-		fail(s, ETIMEDOUT, "WELCOME was not answered within %u ms", ms);
+		session_fail(s, ETIMEDOUT,
+			     "WELCOME was not answered within %u ms", ms);
 }
 
 static void on_death(void *arg, unsigned int events);
@@ -159,8 +157,7 @@ static unsigned int unread_welcomes(const struct domain *d, uid_t uid)
 	unsigned int n = 0;
 
 	for (const struct session *s = d->sessions; s; s = s->next)
-		if (s->state == SESSION_WELCOMED && !s->vm &&
-		    s->who.uid == uid)
+		if (s->state == SESSION_WELCOMED && !s->vm && s->who.uid == uid)
 			n++;
 	return n;
 }
@@ -171,7 +168,7 @@ static void serve(struct session *s)
 	int ret = attach_hello(s, why);
 
 	if (ret) {
-		fail(s, -ret, "%s", why);
+		session_fail(s, -ret, "%s", why);
 		return;
 	}
 	s->state = SESSION_WELCOMED;
@@ -181,20 +178,19 @@ static void serve(struct session *s)
 				 s->dom->sh->conf->limits.handshake_ms, 0);
 	ret = session_watch(s->rank);
 	if (ret)
-		fail(s, -ret, "the daemon can't watch this process: %s",
-		     strerror(-ret));
+		session_fail(s, -ret, "the daemon can't watch this process: %s",
+			     strerror(-ret));
 }
 
 static void serve_next(struct domain *d, uid_t uid)
 {
 	while (!d->lost && unread_welcomes(d, uid) <
-			   d->sh->conf->limits.handshakes_per_uid) {
+				   d->sh->conf->limits.handshakes_per_uid) {
 		struct session *first = NULL;
 
 		for (struct session *s = d->sessions; s; s = s->next)
-			if (s->state == SESSION_WAITING &&
-			    s->who.uid == uid && !s->broken &&
-			    (!first || s->serial < first->serial))
+			if (s->state == SESSION_WAITING && s->who.uid == uid &&
+			    !s->broken && (!first || s->serial < first->serial))
 				first = s;
 		if (!first)
 			return;
@@ -209,17 +205,17 @@ static void on_hello(struct session *s, const union session_message *m,
 	int ret;
 
 	if (s->state != SESSION_NEW) {
-		fail(s, EPROTO, "a second HELLO");
+		session_fail(s, EPROTO, "a second HELLO");
 		return;
 	}
 	memset(&s->hello, 0, sizeof(s->hello));
-	memcpy(&s->hello, m, bytes < sizeof(s->hello) ? bytes :
-	       sizeof(s->hello));
+	memcpy(&s->hello, m,
+	       bytes < sizeof(s->hello) ? bytes : sizeof(s->hello));
 	ret = job_check(&s->hello, why);
 	if (ret == 0 && !s->vm)
 		ret = peer_identify(s->fd, &s->who, why, sizeof(why));
 	if (ret) {
-		fail(s, -ret, "%s", why);
+		session_fail(s, -ret, "%s", why);
 		return;
 	}
 	if (s->vm) {
@@ -239,8 +235,9 @@ static bool has_length(struct session *s, const union session_message *m,
 {
 	if (m->head.length == want)
 		return true;
-	fail(s, EPROTO, "message of type %u has %u bytes instead of %zu",
-	     m->head.type, m->head.length, want);
+	session_fail(s, EPROTO,
+		     "message of type %u has %u bytes instead of %zu",
+		     m->head.type, m->head.length, want);
 	return false;
 }
 
@@ -267,8 +264,8 @@ static void on_pinned(struct session *s, const struct snoo_wire_pinned *m)
 static void on_ack(struct session *s, const struct snoo_wire_ack *m)
 {
 	if (reap_ack(s->rank, m->gone))
-		fail(s, EPROTO, "ACK of epoch %u, but the last is %u", m->gone,
-		     s->rank->job->led.gone_epoch);
+		session_fail(s, EPROTO, "ACK of epoch %u, but the last is %u",
+			     m->gone, s->rank->job->led.gone_epoch);
 }
 
 static void on_state(struct session *s, const struct snoo_wire_state *m)
@@ -285,13 +282,16 @@ static void on_state(struct session *s, const struct snoo_wire_state *m)
 	if (due && (int32_t)(m->epoch - due) < 0)
 		return;
 	if (!due || m->epoch != due) {
-		fail(s, EPROTO, "STATE for epoch %u, but RESUMED said %u",
-		     m->epoch, due);
+		session_fail(s, EPROTO,
+			     "STATE for epoch %u, but RESUMED said %u",
+			     m->epoch, due);
 		return;
 	}
 	if (m->seen_gone > last || reap_ack(r, m->gone)) {
-		fail(s, EPROTO, "STATE with GONE epochs %u and %u, but the "
-		     "last is %u", m->gone, m->seen_gone, last);
+		session_fail(s, EPROTO,
+			     "STATE with GONE epochs %u and %u, but the "
+			     "last is %u",
+			     m->gone, m->seen_gone, last);
 		return;
 	}
 	s->resumed = 0;
@@ -320,8 +320,10 @@ static void on_leave(struct session *s)
 void session_ring(struct session *s, uint32_t rank)
 {
 	if (span_ring(s->rank, rank))
-		fail(s, EPROTO, "RING for rank %u, but the job has room for "
-		     "%u", rank, s->rank->job->led.capacity);
+		session_fail(s, EPROTO,
+			     "RING for rank %u, but the job has room for "
+			     "%u",
+			     rank, s->rank->job->led.capacity);
 }
 
 static void on_attached(struct session *s, const union session_message *m)
@@ -348,7 +350,8 @@ static void on_attached(struct session *s, const union session_message *m)
 			session_ring(s, m->ring.rank);
 		break;
 	default:
-		fail(s, EPROTO, "message of unknown type %u", m->head.type);
+		session_fail(s, EPROTO, "message of unknown type %u",
+			     m->head.type);
 	}
 }
 
@@ -371,8 +374,9 @@ void session_message(struct session *s, const union session_message *m,
 		     size_t bytes)
 {
 	if (bytes < sizeof(m->head) || m->head.length != bytes) {
-		fail(s, EPROTO, "a message of %zu bytes that says it has %u",
-		     bytes, bytes < sizeof(m->head) ? 0 : m->head.length);
+		session_fail(
+			s, EPROTO, "a message of %zu bytes that says it has %u",
+			bytes, bytes < sizeof(m->head) ? 0 : m->head.length);
 		return;
 	}
 	if (m->head.type == SNOO_WIRE_HELLO) {
@@ -393,8 +397,8 @@ void session_message(struct session *s, const union session_message *m,
 	if (s->state == SESSION_ATTACHED)
 		on_attached(s, m);
 	else
-		fail(s, EPROTO, "message of type %u in state \"%s\"",
-		     m->head.type, state_session_name(s->state));
+		session_fail(s, EPROTO, "message of type %u in state \"%s\"",
+			     m->head.type, state_session_name(s->state));
 }
 
 /* ---- the socket ---- */
@@ -440,15 +444,16 @@ static bool read_one(struct session *s)
 	} else {
 		look_at(s, &m, &none);
 		if (flags & MSG_TRUNC)
-			fail(s, EMSGSIZE, "a message of more than %d bytes",
-			     SNOO_WIRE_MAX);
+			session_fail(s, EMSGSIZE,
+				     "a message of more than %d bytes",
+				     SNOO_WIRE_MAX);
 		else
 			session_message(s, &m, (size_t)n);
 	}
 	return s->state != SESSION_ENDED;
 }
 
-static void on_ready(void *arg, unsigned int events)
+void session_on_ready(void *arg, unsigned int events)
 {
 	struct session *s = arg;
 
@@ -468,169 +473,11 @@ static void on_death(void *arg, unsigned int events)
 	struct session *s = r->session;
 
 	(void)events;
-	while (s && s->state != SESSION_ENDED && r->session == s &&
-	       read_one(s))
+	while (s && s->state != SESSION_ENDED && r->session == s && read_one(s))
 		;
 	if (r->session)
 		session_end(r->session);
 	reap_exited(r);
-}
-
-/* ---- the beginning ---- */
-
-/* Without anything that carries its messages. */
-static struct session *fresh(struct domain *d)
-{
-	struct session *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->dom = d;
-	s->fd = -1;
-	s->vcpu = PLACE_NO_CPU;
-	s->who.pidfd = -1;
-	s->serial = ++d->serial;
-	s->work.fn = on_work;
-	s->work.arg = s;
-	s->next = d->sessions;
-	if (s->next)
-		s->next->prev = s;
-	d->sessions = s;
-	return s;
-}
-
-static struct session *fresh_socket(struct domain *d, int fd)
-{
-	struct session *s = fresh(d);
-
-	if (!s)
-		return NULL;
-	if (loop_timer_open(&s->deadline, d->sh->loop, on_deadline, s))
-		goto err_free;
-	if (loop_watch(&s->watch, d->sh->loop, fd, LOOP_READ, on_ready, s))
-		goto err_timer;
-	s->fd = fd;
-	return s;
-
-err_timer:
-	loop_timer_close(s->deadline);
-err_free:
-	free_session(s);
-	return NULL;
-}
-
-/* One uid can't keep more than so many silent sockets. */
-static void make_room(struct domain *d, uid_t uid)
-{
-	uint32_t limit = d->nranks > SESSION_NEW_MAX ? d->nranks :
-			 SESSION_NEW_MAX;
-	struct session *oldest = NULL;
-	uint32_t n = 0;
-
-	for (struct session *s = d->sessions; s; s = s->next) {
-		if (s->state != SESSION_NEW || s->vm || s->who.uid != uid)
-			continue;
-		n++;
-		if (!oldest || s->serial < oldest->serial)
-			oldest = s;
-	}
-	if (n > limit)
-		fail(oldest, EAGAIN, "%u connections of uid %u have said "
-		     "nothing: the oldest makes room", n, uid);
-}
-
-int session_open(struct domain *d, int fd)
-{
-	struct session *s;
-	struct who who;
-	int ret = peer_credentials(fd, &who);
-
-	if (ret) {
-		close(fd);
-		return ret;
-	}
-	s = fresh_socket(d, fd);
-	if (!s) {
-		close(fd);
-		return -ENOMEM;
-	}
-	s->who = who;
-	if (d->lost) {
-		fail(s, ENODEV, "domain \"%s\" is lost: %s; restart the "
-		     "daemon", d->name, d->lost);
-		return 0;
-	}
-	loop_timer_start(s->deadline, d->sh->conf->limits.handshake_ms, 0);
-	make_room(d, who.uid);
-	return 0;
-}
-
-int session_adopt(struct rank *r, int fd)
-{
-	struct session *s = fresh_socket(r->dom, fd);
-
-	if (!s) {
-		close(fd);
-		return -ENOMEM;
-	}
-	s->who.pid = r->led.pid;
-	s->who.uid = r->led.uid;
-	s->who.gid = r->led.gid;
-	s->who.start_time = r->led.start_time;
-	s->rank = r;
-	r->session = s;
-	/* No deadline: it may be computing, long since. */
-	s->state = SESSION_ATTACHED;
-	return 0;
-}
-
-static struct session *fresh_vm(struct vm *vm, uint32_t sid)
-{
-	struct session *s = fresh(vm->dom);
-
-	if (!s)
-		return NULL;
-	s->vm = vm;
-	s->vm_slot = vm->slot;
-	s->sid = sid;
-	return s;
-}
-
-int session_open_vm(struct vm *vm, const struct snoo_ctl_join *join,
-		    const union session_message *hello, size_t bytes)
-{
-	struct domain *d = vm->dom;
-	struct session *s = fresh_vm(vm, join->frame.sid);
-
-	if (!s)
-		return -ENOMEM;
-	s->who.pid = (pid_t)join->pid;
-	s->who.uid = join->uid;
-	s->who.gid = join->gid;
-	s->vcpu = join->vcpu;
-	if (d->lost)
-		fail(s, ENODEV, "domain \"%s\" is lost: %s; restart the "
-		     "host's daemon", d->name, d->lost);
-	else
-		session_message(s, hello, bytes);
-	return 0;
-}
-
-int session_adopt_vm(struct rank *r, struct vm *vm)
-{
-	struct session *s = fresh_vm(vm, r->led.sid);
-
-	if (!s)
-		return -ENOMEM;
-	s->who.pid = r->led.pid;
-	s->who.uid = r->led.uid;
-	s->who.gid = r->led.gid;
-	s->vcpu = r->led.vcpu;
-	s->known = r->led.flags & STATE_RANK_KNOWN;
-	s->rank = r;
-	r->session = s;
-	s->state = SESSION_ATTACHED;
-	return 0;
 }
 
 void session_end_all(struct domain *d, int error, const char *text)
@@ -647,7 +494,7 @@ void session_end_all(struct domain *d, int error, const char *text)
 		if (s->rank)
 			s->rank->session = NULL;
 		loop_undefer(&s->work);
-		free_session(s);
+		session_free(s);
 	}
 }
 
@@ -662,6 +509,6 @@ void session_let_go(struct domain *d)
 		if (s->rank)
 			s->rank->session = NULL;
 		loop_undefer(&s->work);
-		free_session(s);
+		session_free(s);
 	}
 }

@@ -82,4 +82,14 @@ void session_end_all(struct domain *d, int error, const char *text);
 /* Close our copies: the next daemon goes on with the kept ones. */
 void session_let_go(struct domain *d);
 
+/* ---- session.c, for session_open.c ---- */
+
+/* ERROR, and the end. */
+void session_fail(struct session *s, int error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void session_free(struct session *s);
+void session_on_work(void *session);
+void session_on_deadline(void *session);
+void session_on_ready(void *session, unsigned int events);
+
 #endif /* DAEMON_SESSION_H */

@@ -117,12 +117,34 @@ void share_close(struct domain *d)
 	d->rounds = NULL;
 }
 
+/* The VM that all its living ranks are in; 0: the host, or several. */
+static uint32_t slot_of(const struct job *j)
+{
+	uint32_t slot = 0;
+	bool first = true;
+
+	for (uint32_t i = 0; i < j->led.capacity; i++) {
+		const struct rank *r = j->member[i].rank;
+
+		if (!r || !state_rank_alive(r))
+			continue;
+		if (!first && r->led.vm != slot)
+			return 0;
+		slot = r->led.vm;
+		first = false;
+	}
+	return slot;
+}
+
 static void job_conf(struct job *j)
 {
-	j->sched.weight = conf_weight(j->dom->conf, j->led.name);
+	const struct conf_domain *c = j->dom->conf;
+	uint32_t slot = slot_of(j);
+
+	j->sched.weight = conf_weight_in(c, j->led.name, slot);
 	if (j->sched.weight == 0)
 		j->sched.weight = 1;
-	j->sched.rate = conf_rate_limit(j->dom->conf, j->led.name);
+	j->sched.rate = conf_rate_limit_in(c, j->led.name, slot);
 }
 
 void share_add_job(struct job *j)
@@ -140,6 +162,8 @@ void share_add_rank(struct rank *r)
 {
 	struct touch_words w;
 
+	/* It may be the first one of a VM, or of another one. */
+	job_conf(r->job);
 	r->sched.job = &r->job->sched;
 	touch_words(r, &w);
 	sched_rank_add(&r->dom->sched, &r->sched, w.used);

@@ -27,6 +27,7 @@
 static const char *const sets[] = {
 	"domains.default.ivshmem.slots=3",
 	"domains.default.ivshmem.vectors=4",
+	"domains.default.weights={\"slot:1\": 7}",
 	NULL,
 };
 
@@ -909,6 +910,30 @@ static void test_vms_are_shown_and_evicted(void **state)
 	expect_answer(f, "{\"cmd\":\"vms\"}", "\"result\":[]");
 }
 
+/* A rule for a slot is for jobs that lie in that VM, and in no other kernel. */
+static void test_a_vm_has_its_weight(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	struct fakerank host;
+	const struct job *in, *across;
+
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	assert_int_equal(fakevm_rank(v, 1, 2, "in", 1, 0, 2), 0);
+	assert_int_equal(fakevm_rank(v, 2, 2, "across", 1, 0, 2), 0);
+	home_settle(&f->h);
+	in = rank_of(f, v, 1)->job;
+	across = rank_of(f, v, 2)->job;
+	assert_int_equal(in->sched.weight, 7);
+	assert_int_equal(across->sched.weight, 7);
+	home_rank(&f->h, &host);
+	assert_int_equal(fakerank_attach(&host, f->h.path, "across", 1, 1, 2),
+			 0);
+	assert_int_equal(across->sched.weight, 1);
+	assert_int_equal(in->sched.weight, 7);
+	fakerank_close(&host);
+}
+
 /* A guest's clock is another: what its ranks write is converted. */
 static void test_times_of_a_guest_are_shown_in_our_clock(void **state)
 {
@@ -962,6 +987,7 @@ int main(void)
 		TEST(test_a_flood_leaves_others_their_turn),
 		TEST(test_frames_of_programs_go_to_their_handler),
 		TEST(test_vms_are_shown_and_evicted),
+		TEST(test_a_vm_has_its_weight),
 		TEST(test_times_of_a_guest_are_shown_in_our_clock),
 	};
 
