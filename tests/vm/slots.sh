@@ -100,6 +100,9 @@ flows "$D/evicted" 0 "a stream to the one that is put out"
 ok "snooctl evict" admin evict vm-b
 told_dead "its rank is dead to its partner" evicted 1 2
 fails "QEMU lives" vm_ended vm-b
+is "what its rank had waits until QEMU, which maps it, has ended" \
+	"$(pool_use | cut -d ' ' -f 2)" 1
+vm_kill vm-b
 bystander_end
 books_balance "every byte of the pool is free again"
 daemon_stop
