@@ -33,7 +33,7 @@ VM_SLOTS=${VM_SLOTS:-4}
 GUEST_SOCKET=/run/snoo/default.sock
 # Several guests share the cores with their host; a bystander lives all along.
 PROOF_ALARM_S=600
-E2E_WAIT_S=60
+E2E_WAIT_S=40
 
 vm_end() {
 	e2e_cleanup_guests
