@@ -125,8 +125,8 @@ static void open_step(void *arg)
 {
 	struct step *s = arg;
 
-	if (s->gen)
-		shm_link_format(s->c->mem);
+	/* Also of an adopted one: the head is the guest's to scribble over. */
+	shm_link_format(s->c->mem);
 	s->ret = shm_link_open(&s->c->link, s->c->mem, SNOO_CTL_BYTES,
 			       SHM_LINK_HOST);
 }
@@ -506,7 +506,7 @@ static int listen_to(struct control *c)
 int control_open(struct vm *vm, bool adopted)
 {
 	struct control *c = calloc(1, sizeof(*c));
-	struct step s = { .c = c, .gen = !adopted };
+	struct step s = { .c = c };
 	int ret;
 
 	if (!c)

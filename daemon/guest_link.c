@@ -167,7 +167,7 @@ static int say_hello(struct guest *g)
 		.bells = guest_dev_has_bells(g->dev) ?
 			 SNOO_CTL_BELLS_EVENTFD : SNOO_CTL_BELLS_POLL,
 		.memory = guest_dev_map(g->dev)->kind,
-		.vcpus = topo_cpus(g->sh->topo),
+		.vcpus = topo_cpus_end(g->sh->topo),
 		.runs = g->runs,
 		.clock_ns = loop_now_ns(),
 	};

@@ -185,7 +185,17 @@ static void on_ready(void *arg, unsigned int events)
 		read_some(s, READS_A_TURN);
 }
 
-/* Its process has ended: its last words first, as far as there is room. */
+/* Its process has ended: its last words, as far as there is room, and not what
+ * others say by its socket. */
+static void read_rest(struct guest_session *s)
+{
+	while (s->rest > 0 && s->fd >= 0 && !s->paused && !s->broken &&
+	       read_one(s))
+		s->rest--;
+	if (!s->paused && !s->broken)
+		guest_session_close(s);
+}
+
 static void on_death(void *arg, unsigned int events)
 {
 	struct guest_session *s = arg;
@@ -194,8 +204,9 @@ static void on_death(void *arg, unsigned int events)
 	s->exited = true;
 	loop_unwatch(s->death);
 	s->death = NULL;
-	while (s->fd >= 0 && !s->paused && !s->broken && read_one(s))
-		;
+	if (s->fd >= 0)
+		s->rest = peer_unread(s->fd, sizeof(struct snoo_wire_head));
+	read_rest(s);
 	guest_session_settle(s);
 }
 
@@ -211,8 +222,7 @@ static void on_room(struct guest *g)
 		s->paused = false;
 		guest_post_listen(s);
 		if (s->exited)
-			while (s->fd >= 0 && !s->broken && read_one(s))
-				;
+			read_rest(s);
 		else
 			read_some(s, READS_A_TURN);
 	}

@@ -166,6 +166,7 @@ struct guest_session {
 	bool paused;			/* not read: the ring has no room */
 	bool hung_up;			/* the host said END */
 	bool exited;			/* the pidfd says so */
+	uint32_t rest;			/* exited: messages still to be read */
 	bool said_bye;			/* BYE was passed on */
 	bool owes_closed;		/* the host has to hear it */
 	uint32_t slot;			/* rank slot; SNOO_CTL_NO_SLOT */

@@ -253,15 +253,16 @@ static int start(struct holder *h, const struct holder_params *p)
 		h->pid = 0;
 		return fail(h, ret, "fork");
 	}
+	/* Before anything that may fail: stop() waits by it, not for ever. */
+	h->pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0);
+	if (h->pidfd < 0)
+		return fail(h, -errno, "pidfd_open");
+	fcntl(h->pidfd, F_SETFD, FD_CLOEXEC);
 	ret = hear(h->line, &r);
 	if (ret)
 		return fail(h, ret, "the holder did not start");
 	if (r.error)
 		return fail_start(h, p, &r);
-	h->pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0);
-	if (h->pidfd < 0)
-		return fail(h, -errno, "pidfd_open");
-	fcntl(h->pidfd, F_SETFD, FD_CLOEXEC);
 	if (!p->loop)
 		return 0;
 	ret = loop_watch(&h->death, p->loop, h->pidfd, LOOP_READ, on_death, h);

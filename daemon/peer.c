@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -78,6 +79,15 @@ int peer_ended(int pidfd)
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
 	return pidfd < 0 || poll(&p, 1, 0) > 0;
+}
+
+uint32_t peer_unread(int fd, size_t least)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, FIONREAD, &bytes) || bytes < 0)
+		return 1;
+	return (uint32_t)((size_t)bytes / least) + 1;
 }
 
 static int by_number(struct who *who, char *why, size_t why_len)

@@ -46,4 +46,9 @@ uint64_t peer_start_time(pid_t pid);
 /* Has that process ended? */
 int peer_ended(int pidfd);
 
+/* How many messages of @least bytes or more a SEQPACKET socket can hold now,
+ * and one more: who has ended has said no more than that, whoever else has its
+ * end of the socket and goes on. */
+uint32_t peer_unread(int fd, size_t least);
+
 #endif /* DAEMON_PEER_H */

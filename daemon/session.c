@@ -471,9 +471,12 @@ static void on_death(void *arg, unsigned int events)
 {
 	struct rank *r = arg;
 	struct session *s = r->session;
+	uint32_t left = s && s->fd >= 0 ?
+			peer_unread(s->fd, sizeof(struct snoo_wire_head)) : 0;
 
 	(void)events;
-	while (s && s->state != SESSION_ENDED && r->session == s && read_one(s))
+	while (left-- > 0 && s->state != SESSION_ENDED && r->session == s &&
+	       read_one(s))
 		;
 	if (r->session)
 		session_end(r->session);

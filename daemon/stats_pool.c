@@ -208,7 +208,8 @@ static json_t *one_share(const struct rank *r)
 	json_put_bool(o, "slow", r->sched.slow);
 	json_put_str(o, "waits_for", waits_for(r, &w));
 	if (w.want)
-		stats_since(o, "since_ms", w.want_since_ns);
+		stats_since(o, "since_ms",
+			    stats_guest_ns(r, w.want_since_ns));
 	else
 		stats_since(o, "since_ms", r->need_since_ns);
 	return o;

@@ -215,6 +215,16 @@ unsigned int topo_cpus(const struct topo *t)
 	return t->cpus;
 }
 
+unsigned int topo_cpus_end(const struct topo *t)
+{
+	unsigned int end = 0;
+
+	for (unsigned int i = 0; i < t->cpus; i++)
+		if (t->order[i] >= end)
+			end = t->order[i] + 1;
+	return end;
+}
+
 unsigned int topo_cores(const struct topo *t)
 {
 	return t->cores;

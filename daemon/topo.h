@@ -66,6 +66,8 @@ int topo_open_synthetic(struct topo **out, const char *description);
 void topo_close(struct topo *t);
 
 unsigned int topo_cpus(const struct topo *t);
+/* Above the number of each of them: some may be offline, or not be ours. */
+unsigned int topo_cpus_end(const struct topo *t);
 unsigned int topo_cores(const struct topo *t);
 unsigned int topo_clusters(const struct topo *t);
 unsigned int topo_nodes(const struct topo *t);

@@ -236,7 +236,7 @@ struct snoo_ctl_hello {
 	uint64_t pool_bytes;		/* of BAR2 */
 	uint32_t bells;			/* enum snoo_ctl_bells_kind */
 	uint32_t memory;		/* enum snoo_ctl_map_kind */
-	uint32_t vcpus;			/* online */
+	uint32_t vcpus;			/* above the number of each */
 	uint32_t runs;			/* 1: it starts programs that it allows */
 	uint64_t clock_ns;		/* CLOCK_MONOTONIC, when this was said */
 	char host[SNOO_CTL_NAME];	/* its node name: a claim, for people */

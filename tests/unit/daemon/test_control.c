@@ -534,6 +534,27 @@ static void test_memory_that_makes_no_sense_cuts_the_vm_off(void **state)
 	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
 }
 
+/* Whoever spoils the memory's head loses nothing by the next daemon. */
+static void test_a_spoilt_head_does_not_keep_the_next_daemon_out(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	struct vm *vm = vm_of(f, v);
+	int fd;
+
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	v->link.mem->magic = 0;
+	v->link.mem->major = 77;
+	fd = dup(vm->memory);
+	assert_true(fd >= 0);
+	control_close(vm, true);
+	vm->memory = fd;
+	assert_int_equal(control_open(vm, true), 0);
+	assert_true(v->link.mem->magic == SNOO_CTL_MAGIC);
+	assert_int_equal(v->link.mem->major, SNOO_CTL_MAJOR);
+	assert_int_equal(fakevm_rank(v, 1, 2, "on", 1, 0, 1), 0);
+}
+
 /* Sids are a VM's own: another's are as if there were none. */
 static void test_a_vm_can_not_speak_for_anothers_ranks(void **state)
 {
@@ -975,6 +996,7 @@ int main(void)
 		TEST(test_before_hello_nothing_else_may_come),
 		TEST(test_half_a_vm_is_not_welcomed),
 		TEST(test_memory_that_makes_no_sense_cuts_the_vm_off),
+		TEST(test_a_spoilt_head_does_not_keep_the_next_daemon_out),
 		TEST(test_a_vm_can_not_speak_for_anothers_ranks),
 		TEST(test_others_of_a_job_go_on_when_a_vm_is_cut_off),
 		TEST(test_a_new_boot_ends_the_ranks_of_the_last),

@@ -11,7 +11,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -431,6 +433,72 @@ static void test_a_killed_process_says_its_last_words_closed_and_exited(
 	close(order);
 }
 
+/* A process that has connected @fd, which we say everything by. */
+static pid_t child_of_socket(struct vmhome *v, int fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		memcpy(a.sun_path, v->path, strnlen(v->path, 107));
+		while (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+			pause();
+		_exit(1);
+	}
+	return pid;
+}
+
+/* Others may have its end of the socket, and go on for ever. */
+static void test_a_process_that_has_ended_says_no_more(void **state)
+{
+	struct vmhome *v = *state;
+	struct snoo_wire_ack ack = {
+		.head = { SNOO_WIRE_ACK, sizeof(ack) },
+	};
+	struct snoo_wire_welcome w;
+	struct snoo_wire_hello h;
+	struct fakerank r;
+	uint32_t sid, type, n = 0;
+	pid_t pid;
+
+	vmhome_rank(v, &r);
+	r.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	pid = child_of_socket(v, r.fd);
+	for (int i = 0; i < 5000 && !v->g->sessions; i++) {
+		usleep(1000);
+		vmhome_step(v);
+	}
+	fakerank_hello_init(&h, "job", 0, -1, 2);
+	assert_int_equal(fakerank_send(&r, &h, sizeof(h)), 0);
+	assert_int_equal(vmhome_hear(v, true), SNOO_CTL_JOIN);
+	assert_int_equal(v->f.join.pid, pid);
+	sid = v->f.head.sid;
+	vmhome_wire_welcome(&w, 0, 2);
+	vmhome_msg(v, sid, 2, &w);
+	assert_int_equal(fakerank_until(&r, SNOO_WIRE_WELCOME),
+			 SNOO_WIRE_WELCOME);
+	fakerank_pinned(&r);
+	/* The host does not read: what it says stays in the socket. */
+	while (!v->g->sessions->paused) {
+		send(r.fd, &ack, sizeof(ack), MSG_DONTWAIT | MSG_NOSIGNAL);
+		vmhome_step(v);
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	vmhome_settle(v);
+	/* Now it does, and we are never silent. */
+	do {
+		while (send(r.fd, &ack, sizeof(ack),
+			    MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			;
+		type = vmhome_hear(v, true);
+	} while (type == SNOO_CTL_MSG && ++n < 2 * SNOO_CTL_RING / 32);
+	assert_int_equal(type, SNOO_CTL_CLOSED);
+	expect(v, SNOO_CTL_EXITED, sid);
+	fakerank_close(&r);
+}
+
 static void test_end_hangs_up_after_what_was_said_before(void **state)
 {
 	struct vmhome *v = *state;
@@ -510,6 +578,7 @@ int main(void)
 		T(test_last_words_then_closed),
 		T(test_who_left_properly_is_forgotten_when_it_closes),
 		T(test_a_killed_process_says_its_last_words_closed_and_exited),
+		T(test_a_process_that_has_ended_says_no_more),
 		T(test_end_hangs_up_after_what_was_said_before),
 		T(test_silent_connections_of_one_uid_are_bounded),
 		T(test_a_daemon_that_stops_says_so_to_both),

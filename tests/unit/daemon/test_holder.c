@@ -400,6 +400,35 @@ static void test_a_program_that_is_not_there_is_told(void **state)
 	assert_int_equal(f->h.pid, 0);
 }
 
+/* Whose user stops it before it has said anything. */
+static void test_one_that_never_says_anything_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	char script[128], number[128];
+	int pid = 0;
+	FILE *s;
+
+	snprintf(script, sizeof(script), "%s/stop", f->dir);
+	snprintf(number, sizeof(number), "%s/pid", f->dir);
+	s = fopen(script, "w");
+	assert_non_null(s);
+	fprintf(s, "#!/bin/sh\necho $$ > %s\nkill -STOP $$\n", number);
+	fclose(s);
+	assert_int_equal(chmod(script, 0755), 0);
+	f->p.program = script;
+	alarm(30);
+	assert_int_equal(holder_open(&f->h, &f->p), -ETIMEDOUT);
+	alarm(0);
+	assert_int_equal(f->h.pid, 0);
+	s = fopen(number, "r");
+	assert_non_null(s);
+	assert_int_equal(fscanf(s, "%d", &pid), 1);
+	fclose(s);
+	assert_true(pid > 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* It would begin anew as itself, for ever. */
 static int in_a_program_that_is_no_holder(const char *self)
 {
@@ -471,6 +500,7 @@ int main(int argc, char **argv)
 		HOLDER_TEST(test_what_is_no_link_is_left_alone),
 		HOLDER_TEST(test_without_setuid_the_warning_says_so),
 		HOLDER_TEST(test_a_program_that_is_not_there_is_told),
+		HOLDER_TEST(test_one_that_never_says_anything_is_given_up),
 		HOLDER_TEST(test_a_program_that_is_no_holder_is_not_run),
 		HOLDER_TEST(test_its_death_takes_the_link_away),
 	};

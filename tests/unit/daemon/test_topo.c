@@ -155,6 +155,19 @@ static void test_without_caches_a_node_is_the_cluster(void **state)
 	topo_close(t);
 }
 
+/* What a VM tells the host of its vCPUs must have room for each number. */
+static void test_numbers_may_have_gaps(void **state)
+{
+	struct topo *t;
+
+	(void)state;
+	assert_int_equal(topo_open_synthetic(&t, "core:2 pu:1(indexes=5,2)"),
+			 0);
+	assert_int_equal(topo_cpus(t), 2);
+	assert_int_equal(topo_cpus_end(t), 6);
+	topo_close(t);
+}
+
 static void test_nonsense_is_no_machine(void **state)
 {
 	struct topo *t = (struct topo *)1;
@@ -246,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_a_long_list_ends_in_dots),
 		cmocka_unit_test(test_a_made_up_machine),
 		cmocka_unit_test(test_without_caches_a_node_is_the_cluster),
+		cmocka_unit_test(test_numbers_may_have_gaps),
 		cmocka_unit_test(test_nonsense_is_no_machine),
 		cmocka_unit_test(test_this_machine),
 		cmocka_unit_test(test_graphics_back_ends_stay_out),

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -329,6 +330,32 @@ static void test_either_end_of_a_device_ends_the_vm(void **state)
 
 /* ---- ranks of a VM that ends ---- */
 
+/* No QEMU says a word; who talks without end must not have the loop. */
+static void test_a_qemu_that_talks_is_read_a_piece_at_a_time(void **state)
+{
+	struct home *h = *state;
+	static const char talk[65536];
+	struct fakevm v;
+	int left;
+
+	attach(h, &v);
+	home_settle(h);
+	assert_int_equal(send(v.pool.sock, talk, sizeof(talk), MSG_DONTWAIT),
+			 sizeof(talk));
+	home_step(h);
+	assert_int_equal(ioctl(h->d->vm[1]->line[VM_POOL].fd, FIONREAD, &left),
+			 0);
+	assert_true(left > 0 && left < (int)sizeof(talk));
+	home_settle(h);
+	assert_int_equal(state_of(h, 1), LEDGER_VM_ATTACHED);
+	/* Its end is noticed behind all that. */
+	assert_int_equal(send(v.pool.sock, talk, sizeof(talk), MSG_DONTWAIT),
+			 sizeof(talk));
+	fakevm_close(&v);
+	home_settle(h);
+	assert_int_equal(state_of(h, 1), LEDGER_VM_FREE);
+}
+
 static void test_the_ranks_of_a_vm_die_with_it(void **state)
 {
 	struct home *h = *state;
@@ -583,6 +610,7 @@ int main(void)
 		TEST(test_others_are_never_told_who_comes_and_goes),
 		TEST(test_bells_are_drained_when_a_slot_is_reused),
 		TEST(test_either_end_of_a_device_ends_the_vm),
+		TEST(test_a_qemu_that_talks_is_read_a_piece_at_a_time),
 		TEST(test_the_ranks_of_a_vm_die_with_it),
 		TEST(test_a_launcher_that_ends_is_no_death),
 		cmocka_unit_test(test_the_name_is_qemus),
