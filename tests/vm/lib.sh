@@ -221,6 +221,14 @@ told_dead() {
 	for ((r = 0; r < $4; r++)); do
 		((r == $3)) || e2e_kill TERM "${pid_of[$2.$r]}"
 	done
+	# The victim may live on where the host cannot reach it.
+	for ((r = 0; r < $4; r++)); do
+		((r == $3)) && continue
+		wait "${pid_of[$2.$r]}" 2>/dev/null
+		status_of[$2.$r]=$?
+		unset "pid_of[$2.$r]"
+	done
+	e2e_kill KILL "${pid_of[$2.$3]}"
 	finish "$2"
 	for ((r = 0; r < $4; r++)); do
 		((r == $3)) || [[ $(status "$2" "$r") == 0 ]] ||
