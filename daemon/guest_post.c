@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "daemon/guest_pool.h"
@@ -31,7 +33,7 @@ void guest_post_break(struct guest_session *s, const char *why)
 }
 
 /* 0, -EAGAIN: no room now, or -errno: never */
-static int send_now(const struct guest_session *s, const struct guest_mail *m)
+static int send_raw(const struct guest_session *s, const struct guest_mail *m)
 {
 	union {
 		struct cmsghdr align;
@@ -60,6 +62,56 @@ static int send_now(const struct guest_session *s, const struct guest_mail *m)
 	if (n >= 0)
 		return 0;
 	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
+}
+
+/*
+ * As on the host (post.c): all fds on their way count against our own limit of
+ * open files, and who does not read them must not use that up for others.
+ */
+static bool reads_its_fds(struct guest_session *s, unsigned int nfds)
+{
+	const struct snoo_ctl_welcome *w = &s->g->link.welcome;
+	int left;
+
+	if (ioctl(s->fd, SIOCOUTQ, &left) == 0 && left == 0)
+		s->fds_out = 0;
+	/* A full list, and a second. */
+	if (s->fds_out > 0 && s->fds_out + nfds > 2 * w->slots * w->vectors)
+		return false;
+	s->fds_out += nfds;
+	return true;
+}
+
+/* It can't have its bells: it looks by itself, which costs it time only. */
+static int send_no_bells(struct guest_session *s, const struct guest_mail *all)
+{
+	const struct snoo_wire_bells *had = all->msg;
+	struct snoo_wire_bells b = {
+		.head = { SNOO_WIRE_BELLS, sizeof(b) },
+		.flags = had->flags | SNOO_WIRE_BELLS_POLL,
+	};
+	struct guest_mail m = {
+		.msg = &b, .bytes = sizeof(b), .slot = all->slot,
+	};
+
+	log_warn("a rank gets no bells and must poll pid=%d reason=\"too many "
+		 "file descriptors are in flight\"", (int)s->who.pid);
+	return send_raw(s, &m);
+}
+
+static int send_now(struct guest_session *s, const struct guest_mail *m)
+{
+	const struct snoo_wire_head *head = m->msg;
+	int ret;
+
+	if (head->type != SNOO_WIRE_BELLS || m->nfds == 0)
+		return send_raw(s, m);
+	if (!reads_its_fds(s, m->nfds))
+		return send_no_bells(s, m);
+	ret = send_raw(s, m);
+	if (ret)
+		s->fds_out -= m->nfds;
+	return ret == -ETOOMANYREFS ? send_no_bells(s, m) : ret;
 }
 
 /* As on the host (post.c): these end a wait for somebody who may have died

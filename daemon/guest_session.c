@@ -24,6 +24,8 @@
 #include "daemon/log.h"
 #include "shm/testpoint.h"
 
+#define UIDS	16u	/* whose places one search remembers */
+
 /* ---- the end ---- */
 
 static void forget(struct guest_session *s, const char *what)
@@ -230,16 +232,39 @@ static int serve(struct guest_session *s)
 	return 0;
 }
 
+/** struct places - Uids that have been looked at, in one search */
+struct places {
+	unsigned int n;
+	uid_t uid[UIDS];
+	bool free[UIDS];
+};
+
+/* Once for each uid: thousands of one may be waiting. */
+static bool has_place(const struct guest *g, struct places *p, uid_t uid)
+{
+	bool free;
+
+	for (unsigned int i = 0; i < p->n; i++)
+		if (p->uid[i] == uid)
+			return p->free[i];
+	free = being_served(g, uid) < g->sh->conf->limits.handshakes_per_uid;
+	if (p->n < UIDS) {
+		p->uid[p->n] = uid;
+		p->free[p->n++] = free;
+	}
+	return free;
+}
+
 /* The one that has waited longest, of a uid that has a place. */
 static struct guest_session *next_waiting(const struct guest *g)
 {
-	unsigned int most = g->sh->conf->limits.handshakes_per_uid;
 	struct guest_session *first = NULL;
+	struct places p = { .n = 0 };
 
 	for (struct guest_session *s = g->sessions; s; s = s->next)
 		if (s->state == GUEST_SESSION_WAITING && !s->broken &&
 		    (!first || s->serial < first->serial) &&
-		    being_served(g, s->who.uid) < most)
+		    has_place(g, &p, s->who.uid))
 			first = s;
 	return first;
 }

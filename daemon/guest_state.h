@@ -177,6 +177,7 @@ struct guest_session {
 	uint32_t bells;			/* entries of bell */
 	struct guest_letter *queue, **queue_tail;
 	uint32_t queued;
+	uint32_t fds_out;		/* bells sent that it may not have read */
 };
 
 /** struct guest - The daemon of a VM */

@@ -230,7 +230,8 @@ static void on_finished(struct run *r, const struct snoo_ctl_run_end *f)
 	char text[SNOO_CTL_TEXT];
 
 	clean_text(text, f->text);
-	run_end(r, f->error < 0 ? -f->error : f->error, f->status, text);
+	/* A positive one, says the contract: another is none of errno's. */
+	run_end(r, f->error < 0 ? EPROTO : f->error, f->status, text);
 }
 
 static void on_frame(struct vm *vm, const struct snoo_ctl_frame *f,

@@ -156,6 +156,16 @@ static void pin_all(struct vm *vm)
 		 vm->nvcpu);
 }
 
+/* Its number may be another thread's by now, in any process. */
+static bool is_still(const struct vm *vm, uint32_t vcpu)
+{
+	char tid[16];
+
+	snprintf(tid, sizeof(tid), "%d", vm->vcpu[vcpu].tid);
+	return !(vm->led.flags & VM_LAUNCHED) &&
+	       vcpu_number(vm->led.pid, tid) == (int)vcpu;
+}
+
 /* They may run where the rest of QEMU may. */
 static void unpin_all(struct vm *vm)
 {
@@ -168,7 +178,7 @@ static void unpin_all(struct vm *vm)
 		if (!v->seated)
 			continue;
 		stand_up(vm, v);
-		if (ret == 0)
+		if (ret == 0 && is_still(vm, i))
 			topo_confine(v->tid, &mask);
 		look(vm, v);
 	}

@@ -225,6 +225,42 @@ static void test_who_is_told_to_poll_gets_nothing_to_listen_to(void **state)
 	fakerank_close(&r);
 }
 
+/* Fds in flight are everybody's: one that reads nothing gets few of them. */
+static void test_who_does_not_read_keeps_few_fds_in_flight(void **state)
+{
+	struct vmhome *v = *state;
+	const struct snoo_ctl_welcome *w = &v->g->link.welcome;
+	struct frame f = { .m = { .flags = SNOO_WIRE_BELLS_ALL, .vector = 1 },
+			   .bell = { { 0, 0, 1 }, { 1, 0, 2 } } };
+	unsigned int fds = 0, without = 0;
+	struct fakerank r;
+	struct heard h;
+	uint32_t sid = vmhome_attach(v, &r, 3);
+
+	for (int i = 0; i < 40; i++) {
+		say(v, sid, &f, 2);
+		vmhome_settle(v);
+	}
+	for (int i = 0; i < 40; i++) {
+		hear(v, &r, &h);
+		fds += h.nfds;
+		drop(&h);
+		if (!(h.m->flags & SNOO_WIRE_BELLS_POLL))
+			continue;
+		assert_int_equal(h.nfds, 0);
+		assert_int_equal(h.m->count, 0);
+		without++;
+	}
+	assert_true(fds > 0 && fds <= 2 * w->slots * w->vectors);
+	assert_true(without > 0);
+	/* It has read them: it gets bells again. */
+	say(v, sid, &f, 2);
+	hear(v, &r, &h);
+	assert_int_equal(h.nfds, 3);
+	drop(&h);
+	fakerank_close(&r);
+}
+
 /* ---- RING ---- */
 
 static void ring(struct fakerank *r, uint32_t rank)
@@ -331,6 +367,7 @@ int main(void)
 		T(test_a_full_list_fits_and_one_more_is_nonsense),
 		T(test_bells_that_the_domain_does_not_have_are_nonsense),
 		T(test_who_is_told_to_poll_gets_nothing_to_listen_to),
+		T(test_who_does_not_read_keeps_few_fds_in_flight),
 		T(test_ring_goes_by_the_register_or_by_the_host),
 		T(test_bells_for_a_session_that_has_ended_are_for_nobody),
 		cmocka_unit_test(test_a_bell_that_hangs_hangs_no_one_else),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -258,6 +259,26 @@ static void test_a_program_from_its_start_to_its_end(void **state)
 	close(fd);
 	home_settle(h);
 	assert_null(h->d->runs);
+	fakevm_close(&v);
+}
+
+static void test_an_error_that_is_no_errno_is_a_broken_contract(void **state)
+{
+	static const int errors[] = { INT_MIN, -2 };
+	struct home *h = *state;
+	struct fakevm v;
+	union message m;
+	int fd;
+
+	live(h, &v, 1);
+	for (int i = 0; i < 2; i++) {
+		fd = ask(h, "vm-1");
+		send_end(&v, hear_run(&v), errors[i], 0, "odd");
+		assert_int_equal(hear(h, fd, &m), SNOO_WIRE_FINISHED);
+		assert_int_equal(m.finished.error, EPROTO);
+		close(fd);
+		home_settle(h);
+	}
 	fakevm_close(&v);
 }
 
@@ -761,6 +782,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(test_an_error_that_is_no_errno_is_a_broken_contract),
 		T(test_a_program_from_its_start_to_its_end),
 		T(test_output_that_is_said_again_comes_once),
 		T(test_a_vm_that_ignores_credit_is_cut_off),

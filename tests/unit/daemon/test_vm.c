@@ -551,7 +551,8 @@ static void test_a_pinned_vcpu_is_where_its_rank_sits(void **state)
 	struct home *h = *state;
 	struct fakevm v;
 	struct vm *vm;
-	pid_t qemu = threads_of_qemu();
+	pid_t qemu = threads_of_qemu(), other;
+	struct topo_set set;
 	unsigned int cpu;
 	struct rank *r;
 
@@ -585,10 +586,23 @@ static void test_a_pinned_vcpu_is_where_its_rank_sits(void **state)
 	assert_int_equal(shm_region_rank(&h->d->pool.region, r->slot)->sharers,
 			 1);
 
+	/* A vCPU was unplugged, and its thread's number is another's now. */
+	other = fork();
+	if (other == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+	}
+	assert_int_equal(topo_pin(other, cpu), 0);
+	vm->vcpu[1].tid = other;
+
 	((struct conf_domain *)h->d->conf)->ivshmem.pin_vcpus = false;
 	vm_cpu_reload(h->d);
 	assert_int_equal(place_total(h->sh.place), 0);
 	assert_false(vm->led.flags & VM_PINNED);
+	assert_int_equal(topo_set_of(&set, other), 0);
+	assert_int_equal(topo_set_count(&set), 1);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
 	kill(qemu, SIGKILL);
 	waitpid(qemu, NULL, 0);
 	fakevm_close(&v);
