@@ -176,9 +176,7 @@ grep '^{"bench"' "$LINES" | jq -s --argjson machine "$machine" --argjson counter
 	def guests: .from_where != "host" and .to_where != "host";
 	(of("vm-latency") | ours) as $lat | (of("vm-bandwidth") | ours) as $bw
 	| tcp("vm-latency") as $tlat | tcp("vm-bandwidth") as $tbw
-	# Of a word there and back, the way back finds us awake.
-	| (of("vm-wake") | map(. as $w | . + {wake_ns: (.round_ns - ([$lat[]
-		| select([.from, .to] == ([$w.from, $w.to] | sort)) | .reps[0]][0] // 0))})) as $wake
+	| of("vm-wake") as $wake
 	| ([$lat[] | select(guests) | .ns][0]) as $l
 	| ([$tlat[].ns] | min) as $tl
 	| ([$counters | .. | objects | select(has("counters"))
@@ -200,7 +198,7 @@ grep '^{"bench"' "$LINES" | jq -s --argjson machine "$machine" --argjson counter
 			| ([$bw[] | select(guests and .bytes == $n) | .mbps] | min) as $s
 			| ([$tbw[].mbps] | max) as $t
 			| {bytes: $n, mbps: $s, tcp_mbps: $t, ratio: ($s / $t)}],
-		wake_ns: ([$wake[] | select(guests) | .wake_ns] | max) },
+		wake_round_ns: ([$wake[] | select(guests) | .round_ns] | max) },
 	  wanted: {latency_ratio: $want_latency, bandwidth_ratio: $want_bandwidth} }
 	| . + {met: {latency: (.guests.latency_ratio >= $want_latency),
 		bandwidth: all(.guests.bandwidth[]; .ratio >= $want_bandwidth),

@@ -34,6 +34,7 @@
 #include "daemon/arena.h"
 
 #define RANKS	4u
+#define VMS	2u
 #define PIECES	64u
 
 /* What the child is about to do; in memory that outlives it. */
@@ -56,7 +57,11 @@ static void make_rank(struct ledger_rank *r, uint64_t step)
 	r->rank = (uint32_t)(step % 100);
 	r->instance = (uint32_t)step;
 	r->start_time = step * 3;
-	for (int i = 0; i < 4; i++)
+	r->vm = (uint32_t)(step % (VMS + 1));
+	r->sid = (uint32_t)(step * 11);
+	r->vector = (uint32_t)(step % 8);
+	r->vcpu = (int32_t)(step % 5);
+	for (size_t i = 0; i < sizeof(r->spare) / sizeof(r->spare[0]); i++)
 		r->spare[i] = step + (uint64_t)i;
 }
 
@@ -69,8 +74,21 @@ static void make_job(struct ledger_job *j, uint64_t step)
 		 (unsigned long long)step);
 	j->launch = ~step;
 	j->capacity = RANKS;
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(j->spare) / sizeof(j->spare[0]); i++)
 		j->spare[i] = step * 7;
+}
+
+static void make_vm(struct ledger_vm *v, uint64_t step)
+{
+	memset(v, 0, sizeof(*v));
+	v->state = LEDGER_VM_LIVE;
+	v->instance = (uint32_t)step;
+	v->serial = step;
+	v->start_time = step * 5;
+	memset(v->boot_id, (int)(step % 250) + 1, sizeof(v->boot_id));
+	snprintf(v->name, sizeof(v->name), "vm-%llu",
+		 (unsigned long long)step);
+	v->sessions = (uint32_t)step;
 }
 
 static uint64_t load(_Atomic uint64_t *p)
@@ -132,24 +150,48 @@ static int write_for_ever(int ledger_file, int intent_file)
 		uint32_t cell = (uint32_t)(step % RANKS);
 		struct ledger_rank r;
 		struct ledger_job j;
+		struct ledger_vm v;
 
 		store(&intent->step, step);
 		make_rank(&r, step);
 		ledger_put_rank(l, cell, &r);
 		make_job(&j, step);
 		ledger_put_job(l, cell, &j);
+		make_vm(&v, step);
+		ledger_put_vm(l, (uint32_t)(step % VMS), &v);
 		ledger_raise_epoch(l);
 		one_piece(a, step);
 		store(&intent->done, step);
 	}
 }
 
-/* The last step that cell @i was written in, if all up to @step was done. */
-static uint64_t last_of(uint32_t i, uint64_t step)
+/* The last step that cell @i of @n was written in, if all up to @step was
+ * done. */
+static uint64_t last_in(uint32_t i, uint32_t n, uint64_t step)
 {
-	uint64_t behind = (step + RANKS - i) % RANKS;
+	uint64_t behind = (step + n - i) % n;
 
 	return step > behind ? step - behind : 0;
+}
+
+static uint64_t last_of(uint32_t i, uint64_t step)
+{
+	return last_in(i, RANKS, step);
+}
+
+static void check_vms(struct ledger *l, uint64_t done, uint64_t step)
+{
+	for (uint32_t i = 0; i < VMS; i++) {
+		struct ledger_vm v, expect;
+
+		ledger_get_vm(l, i, &v);
+		if (v.state != LEDGER_VM_FREE) {
+			make_vm(&expect, v.serial);
+			assert_memory_equal(&v, &expect, sizeof(v));
+		}
+		assert_true(v.serial >= last_in(i, VMS, done));
+		assert_true(v.serial <= last_in(i, VMS, step));
+	}
 }
 
 static void check_records(struct ledger *l)
@@ -177,6 +219,7 @@ static void check_records(struct ledger *l)
 		assert_true(j.number >= last_of(i, done));
 		assert_true(j.number <= r.start_time / 3);
 	}
+	check_vms(l, done, step);
 }
 
 /* Pieces as noted, but for the one that was in hand; note what it became. */
@@ -251,7 +294,7 @@ static struct pool_zone begin(void)
 {
 	const struct ledger_params params = {
 		.name = "crash", .pool_size = UINT64_C(4) << 20,
-		.nranks = RANKS,
+		.nranks = RANKS, .nvms = VMS,
 	};
 	struct pool_zone zone = { 0 };
 

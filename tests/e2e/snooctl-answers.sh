@@ -109,13 +109,13 @@ domains:
   DOMAIN     POOL
   default  64 MiB"
 is "an array of objects is a table; a name can't command the terminal" "$(ask ranks)" \
-"JOB      RANK   PID
-a?[2J?b     0  1234
-bä\"k       11     7"
+"JOB      RANK   PID  SINCE
+a?[2J?b     0  1234  1.5 s
+bä\"k       11     7      -"
 is "--all shows every column" "$(ask --all ranks)" \
-"JOB      RANK   PID  EXTRA  SINCE  COUNTERS
-a?[2J?b     0  1234  yes    1.5 s  {\"sent\":5}
-bä\"k       11     7  -          -  {\"sent\":6}"
+"JOB      RANK   PID  SINCE  EXTRA  COUNTERS
+a?[2J?b     0  1234  1.5 s  yes    {\"sent\":5}
+bä\"k       11     7      -  -      {\"sent\":6}"
 is "a table alone in an object is the table" "$(ask wrapped)" $'X\n1'
 is "nothing is none" "$(ask jobs)" none
 is "text keeps its lines and loses its commands" "$(ask text)" $'one\ntwo?[1m'

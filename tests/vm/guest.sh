@@ -174,16 +174,15 @@ vm_pause() { vm_qmp "$1" stop >/dev/null; }
 vm_resume() { vm_qmp "$1" cont >/dev/null; }
 vm_reset() { vm_qmp "$1" system_reset >/dev/null; }
 
-# Unplugging and plugging again share one connection, and are done in the order
-# in which QEMU began.  QEMU 7.2 without irqfd (TCG) closes the eventfds of an
-# unplugged device's own vectors but keeps their handlers: whatever gets one of
-# these descriptors next, such as a new connection, makes it call a device that
-# is gone.  So the new device gets the numbers of the old one.  With KVM the
-# vectors have no handlers.
+# QEMU 7.2 without irqfd (TCG) closes the eventfds of an unplugged device's own
+# vectors but keeps their handlers: whatever gets one of these numbers next, such
+# as a new connection, makes it call a device that is gone.  So the numbers are
+# filled at once, over a connection that was there before.  With KVM the vectors
+# have no handlers.
 vm_unplug() {
 	local name=$1 d=$D/${2:-default}
-	local -a commands=(device_del '{"id":"controldev"}'
-		device_del '{"id":"pooldev"}'
+	local -a commands=(device_del '{"id":"controldev"}' fill 16
+		device_del '{"id":"pooldev"}' fill 128
 		chardev-remove '{"id":"control"}' chardev-remove '{"id":"pool"}'
 		hold "$D/$name.hold")
 	vm_socket pool "$d.ivshmem.sock"

@@ -33,7 +33,7 @@ VM_SLOTS=${VM_SLOTS:-4}
 GUEST_SOCKET=/run/snoo/default.sock
 # Several guests share the cores with their host; a bystander lives all along.
 PROOF_ALARM_S=600
-E2E_WAIT_S=60
+E2E_WAIT_S=40
 
 vm_end() {
 	e2e_cleanup_guests
@@ -221,6 +221,14 @@ told_dead() {
 	for ((r = 0; r < $4; r++)); do
 		((r == $3)) || e2e_kill TERM "${pid_of[$2.$r]}"
 	done
+	# The victim may live on where the host cannot reach it.
+	for ((r = 0; r < $4; r++)); do
+		((r == $3)) && continue
+		wait "${pid_of[$2.$r]}" 2>/dev/null
+		status_of[$2.$r]=$?
+		unset "pid_of[$2.$r]"
+	done
+	e2e_kill KILL "${pid_of[$2.$3]}"
 	finish "$2"
 	for ((r = 0; r < $4; r++)); do
 		((r == $3)) || [[ $(status "$2" "$r") == 0 ]] ||

@@ -59,11 +59,13 @@ together "and works" rebooted 1 vm-b vm-c
 vm_kill vm-c
 ok "another one leaves" eventually vm_is vm-c free
 vm_cmd vm-b 0 guest-daemon stop
-ok "vm-b is unplugged" vm_unplug vm-b
+vm_unplug vm-b
+is "vm-b is unplugged" $? 0
 ok "its slot is free" eventually vm_is vm-b free
 fails "QEMU lives" vm_ended vm-b
 ok "and its guest" vm_cmd vm-b 0 true
-ok "it is plugged again" vm_plug vm-b
+vm_plug vm-b >"$D/plug"
+is "it is plugged again" "$? $(cat "$D/plug")" "0 "
 devices_there() {
 	[[ $(vm_cmd vm-b 0 sh -c 'grep -l 0x1110 /sys/bus/pci/devices/*/device | wc -l') == 2 ]]
 }
@@ -98,6 +100,9 @@ flows "$D/evicted" 0 "a stream to the one that is put out"
 ok "snooctl evict" admin evict vm-b
 told_dead "its rank is dead to its partner" evicted 1 2
 fails "QEMU lives" vm_ended vm-b
+is "what its rank had waits until QEMU, which maps it, has ended" \
+	"$(pool_use | cut -d ' ' -f 2)" 1
+vm_kill vm-b
 bystander_end
 books_balance "every byte of the pool is free again"
 daemon_stop

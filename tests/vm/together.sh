@@ -43,7 +43,7 @@ wakes vm-a:1001 vm-a:1002
 mixed where 1 vm-a:1001 vm-b:1001 -- -u 1000 -l 4096
 flows "$D/where" 0 "a stream over host and guests"
 is "the host sees which VM a rank is in" "$(admin ranks where |
-	jq -c '[.. | objects | select(has("counters")) | .vm // ""] | sort')" \
+	jq -c '[.. | objects | select(has("counters")) | .vm_name // ""] | sort')" \
 	'["","vm-a","vm-b"]'
 no_bell_missed "of all of them"
 end_of where 3 "every message verified"

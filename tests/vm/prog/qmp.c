@@ -6,14 +6,17 @@
  *
  * ARGUMENTS is a JSON object, {} if there are none.  Prints the answers; ends
  * with status 1 at the first that is an error.  device_del waits until the
- * device is gone; the command "hold", which is ours, until the file ARGUMENTS
- * is.  No answer may take 60 s.
+ * device is gone.  No answer may take 60 s.  Two commands are ours: "hold" waits
+ * until the file ARGUMENTS is gone; "fill" gives QEMU that many descriptors on
+ * which nothing ever happens, so that they take the lowest free numbers.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/vm/prog/port.h"
@@ -66,6 +69,34 @@ static void hold(const char *path)
 		poll(NULL, 0, 20);
 }
 
+static void fill(int n)
+{
+	static char line[] = "{\"execute\":\"add-fd\"}\n";
+	int fd = eventfd(0, EFD_CLOEXEC);
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec io = { line, sizeof(line) - 1 };
+	struct msghdr m = { .msg_iov = &io,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	while (n-- > 0) {
+		if (sendmsg(port.fd, &m, MSG_NOSIGNAL) < 0)
+			port_die("add-fd: %s", strerror(errno));
+		if (strstr(await("\"return\""), "\"error\""))
+			port_die("QEMU takes no descriptor");
+	}
+	close(fd);
+}
+
 static void execute(const char *command, const char *arguments)
 {
 	const char *line;
@@ -97,6 +128,8 @@ int main(int argc, char **argv)
 		alarm(LIMIT_S);
 		if (strcmp(argv[i], "hold") == 0)
 			hold(argv[i + 1]);
+		else if (strcmp(argv[i], "fill") == 0)
+			fill(atoi(argv[i + 1]));
 		else
 			execute(argv[i], argv[i + 1]);
 	}
