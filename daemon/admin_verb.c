@@ -238,6 +238,9 @@ static int take_vm(struct ask *a, char name[CONF_NAME_MAX + 1])
 	if (json_is_integer(v))
 		snprintf(name, CONF_NAME_MAX + 1, "%lld",
 			 (long long)json_integer_value(v));
+	else if (json_is_string(v) && json_string_length(v) > CONF_NAME_MAX)
+		return json_fail(&a->err, -EINVAL, "args.vm is longer than a "
+				 "VM's name can be");
 	else if (json_is_string(v))
 		snprintf(name, CONF_NAME_MAX + 1, "%s", json_string_value(v));
 	else

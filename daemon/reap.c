@@ -126,6 +126,8 @@ void reap_rank(struct rank *r, uint32_t state)
 	share_del_rank(r);
 	show(r);
 	tell_members(r);
+	/* Who waits in a write of its bell, because it was filled, goes on. */
+	touch_toll(r);
 	fail_forming(r->job, r);
 	if (r->session) {
 		r->session->rank = NULL;

@@ -35,6 +35,9 @@ int touch_news(const struct rank *r, bool always);
 int touch_wake(const struct rank *r);
 /* A partner that has no bell for it says that it sleeps: end that. */
 int touch_ring(const struct rank *r);
+/* Ring its eventfd, if it has one, whoever it is: the thread that does so
+ * empties one that somebody filled, so that no writer waits for ever. */
+void touch_toll(const struct rank *r);
 
 /** struct touch_words - What a rank says about itself; a copy, unchecked */
 struct touch_words {

@@ -210,6 +210,12 @@ static void adopt_one(struct vm *vm)
 			vm_break(vm, "the keeper has lost its %s socket",
 				 vm_line_name[kind]);
 	}
+	/* Its QEMU was answered, or will never be: nobody answers it again. */
+	if (!control && vm->line[VM_POOL].fd >= 0 &&
+	    vm->line[VM_CONTROL].fd >= 0) {
+		vm->led.state = LEDGER_VM_ATTACHED;
+		vm_put(vm);
+	}
 	if (vm->line[VM_POOL].fd < 0 && vm->line[VM_CONTROL].fd < 0)
 		vm_break(vm, "it had not come in when the daemon died");
 	if (vm->pidfd < 0 && !(vm->led.flags & VM_LAUNCHED))

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -533,6 +534,32 @@ static void test_the_daemon_rings_who_sleeps_on_eventfds(void **state)
 	close_all(h, f, 2);
 }
 
+/* Partners may wait in a write of it, where O_NONBLOCK was taken off. */
+static void test_the_bell_of_who_is_gone_is_not_left_full(void **state)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	struct home *h = *state;
+	struct fakerank f[2];
+
+	for (uint32_t i = 0; i < 2; i++)
+		join(h, &f[i], i, "full", (int)i, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct pollfd p = {
+			.fd = bells_fd(h->d->bells, 0, i, 1),
+			.events = POLLOUT,
+		};
+
+		quiet(p.fd);
+		assert_int_equal(write(p.fd, &full, sizeof(full)),
+				 sizeof(full));
+		assert_int_equal(poll(&p, 1, 0), 0);
+		fakerank_close(&f[i]);
+		home_settle(h);
+		assert_int_equal(poll(&p, 1, 2000), 1);
+	}
+	home_bury(h);
+}
+
 static void test_ring_wakes_a_rank_of_the_same_job(void **state)
 {
 	struct home *h = *state;
@@ -662,6 +689,7 @@ int main(void)
 		T(test_bells_wait_for_room_with_their_fds),
 		T(test_who_does_not_read_keeps_few_fds_in_flight),
 		T(test_the_daemon_rings_who_sleeps_on_eventfds),
+		T(test_the_bell_of_who_is_gone_is_not_left_full),
 		T(test_ring_wakes_a_rank_of_the_same_job),
 		T(test_a_storm_of_rings_is_one_in_a_turn),
 		T(test_ring_for_nobody_is_a_protocol_error),
