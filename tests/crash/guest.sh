@@ -69,6 +69,7 @@ killed() {
 	for r in through.0 through.1 young.0 young.1 young.2 young.3 \
 		young2.0 young2.1 young2.2 young2.3 \
 		doomed.0 doomed.2 doomed.3; do
+		# shellcheck disable=SC2154 # of e2e.sh
 		[[ ${status_of[$r]} == 0 ]] ||
 			bad+="$r: ${status_of[$r]} $(text "${r%.*}" "${r#*.}")"$'\n'
 	done

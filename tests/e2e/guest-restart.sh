@@ -72,6 +72,7 @@ like "a rank that died while the guest had no daemon: its partner is told" \
 across_moves "when it is back"
 
 # No daemon on the host.
+# shellcheck disable=SC2154 # of e2e.sh
 kill -STOP "$daemon_pid"
 worker=$(daemon_worker)
 e2e_kill KILL "$worker"

@@ -60,7 +60,7 @@ static void anew(void)
 static void fork_once(struct snoo *ctx, struct snoo_request *r)
 {
 	pid_t pid;
-	int st;
+	int st = 0;
 
 	fflush(NULL);
 	pid = fork();
