@@ -10,6 +10,7 @@
  *   limits of one VM			past it
  *   CONTROL_FRAMES_A_TURN		others have their turn first
  *   sessions: the domain's ranks_max	the session is refused
+ *   CONTROL_BUSY_BYTES unread		input of its programs waits
  *   CONTROL_QUEUE_BYTES unread		cut off: it does not read
  *   CONTROL_IDLE_RINGS for nothing	its bell is not heard for
  *   within CONTROL_MUTE_MS		CONTROL_MUTE_MS, again and again
