@@ -184,7 +184,14 @@ static bool flush(struct control *c)
 		any = true;
 		control_queue_drop(&c->queue);
 	}
+	if (any && !control_busy(c->vm) && handler && handler->room)
+		handler->room(c->vm);
 	return any;
+}
+
+bool control_busy(const struct vm *vm)
+{
+	return vm->control && vm->control->queue.bytes >= CONTROL_BUSY_BYTES;
 }
 
 void control_answer(struct vm *vm, const struct snoo_ctl_frame *f,

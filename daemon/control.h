@@ -10,6 +10,7 @@
  *   limits of one VM			past it
  *   CONTROL_FRAMES_A_TURN		others have their turn first
  *   sessions: the domain's ranks_max	the session is refused
+ *   CONTROL_BUSY_BYTES unread		input of its programs waits
  *   CONTROL_QUEUE_BYTES unread		cut off: it does not read
  *   CONTROL_IDLE_RINGS for nothing	its bell is not heard for
  *   within CONTROL_MUTE_MS		CONTROL_MUTE_MS, again and again
@@ -30,6 +31,7 @@
 
 #define CONTROL_FRAMES_A_TURN	64u
 #define CONTROL_QUEUE_BYTES	(4u << 20)
+#define CONTROL_BUSY_BYTES	(1u << 20)	/* who can wait, waits */
 #define CONTROL_IDLE_RINGS	256u
 #define CONTROL_MUTE_MS		100u
 
@@ -60,6 +62,9 @@ bool control_live(const struct vm *vm);
 void control_post(struct vm *vm, const struct snoo_ctl_frame *f,
 		  const void *body, size_t bytes);
 
+/* So much is queued that what can wait should: until control_handler.room. */
+bool control_busy(const struct vm *vm);
+
 /* MSG: a message of wire.h to a rank of a VM. */
 void control_msg(const struct session *s, const void *msg, size_t bytes);
 /* END, unless the guest has closed it. */
@@ -80,6 +85,7 @@ void control_cut(struct vm *vm, const char *fmt, ...)
  * at least that of the type's struct and for DATA exact.  @again: a daemon that
  * died may have dealt with it already.  May call control_cut().
  * @live: the guest daemon was welcomed, or came back to the same boot.
+ * @room: it is not busy any more.
  * @gone: this VM, or this boot of it, is no more, or was cut off.
  *
  * One for the process; NULL (at first): such frames are not expected, and
@@ -89,6 +95,7 @@ struct control_handler {
 	void (*frame)(struct vm *vm, const struct snoo_ctl_frame *f,
 		      bool again);
 	void (*live)(struct vm *vm);
+	void (*room)(struct vm *vm);
 	void (*gone)(struct vm *vm);
 };
 

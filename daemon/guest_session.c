@@ -278,6 +278,19 @@ void guest_session_serve(struct guest *g)
 			return;
 }
 
+/* No deadline runs over them: one uid must not use up our fds.  Before the
+ * host has said how many ranks there are, our configuration does. */
+static bool too_many_wait(const struct guest *g, uid_t uid)
+{
+	uint32_t most = g->link.welcome.ranks, n = 0;
+
+	if (most < g->conf->ranks_max)
+		most = g->conf->ranks_max;
+	for (const struct guest_session *s = g->sessions; s; s = s->next)
+		n += s->state == GUEST_SESSION_WAITING && s->who.uid == uid;
+	return n >= most;
+}
+
 void guest_session_hello(struct guest_session *s, const void *msg,
 			 size_t bytes)
 {
@@ -301,6 +314,11 @@ void guest_session_hello(struct guest_session *s, const void *msg,
 	if (*l->refused && l->state != GUEST_LINK_LIVE) {
 		guest_session_fail(s, ENODEV, "the host does not take this "
 				   "VM in: %.180s", l->refused);
+		return;
+	}
+	if (too_many_wait(s->g, s->who.uid)) {
+		guest_session_fail(s, EAGAIN, "as many processes of uid %u "
+				   "wait as the domain has ranks", s->who.uid);
 		return;
 	}
 	loop_timer_stop(s->deadline);

@@ -105,7 +105,7 @@ struct guest_pool {
  *
  * NEW:		accepted, has said nothing; limits.handshake_ms
  * WAITING:	its HELLO is in order; others of its uid are being served, or
- *		the host is silent
+ *		the host is silent; as many of each uid as there are ranks
  * JOINING:	JOIN is with the host
  * WELCOMED:	WELCOME is in the socket; PINNED must come within
  *		limits.handshake_ms

@@ -201,7 +201,7 @@ static void wrong(struct run *r, const char *what)
 static void on_input(struct run *r, const union message *m)
 {
 	const char *bytes = (const char *)m->bytes + sizeof(m->data);
-	uint32_t n = m->data.bytes, from = r->in_got;
+	uint32_t n = m->data.bytes;
 
 	if (r->in_eof) {
 		wrong(r, "input after its end");
@@ -220,7 +220,7 @@ static void on_input(struct run *r, const union message *m)
 	for (uint32_t i = 0; i < n; i++, r->in_got++)
 		r->input[r->in_got % SNOO_CTL_CREDIT_MAX] = bytes[i];
 	r->in_eof = n == 0;
-	run_link_input(r, from);
+	run_link_input(r);
 }
 
 static void on_data(struct run *r, const union message *m)

@@ -50,7 +50,9 @@ struct run {
 	char *input;			/* SNOO_CTL_CREDIT_MAX, a ring */
 	uint32_t in_got;		/* bytes of input */
 	uint32_t in_done;		/* of them, the program has consumed */
+	uint32_t in_said;		/* of them, the guest was sent */
 	bool in_eof;
+	bool eof_said;
 	uint8_t signal[RUN_SIGNALS];	/* number n at n % RUN_SIGNALS */
 	uint32_t signals;		/* asked for */
 	uint32_t signals_done;		/* of them, sent */
@@ -74,8 +76,8 @@ void run_end(struct run *r, int error, int status, const char *text);
 void run_link_start(const struct run *r);	/* RUN */
 void run_link_credit(const struct run *r, uint32_t stream);
 void run_link_unread(const struct run *r, uint32_t stream);
-/* Input from @offset on, its end too if nothing follows. */
-void run_link_input(const struct run *r, uint32_t offset);
+/* Input that was not sent yet, as far as the VM is not busy. */
+void run_link_input(struct run *r);
 void run_link_signal(const struct run *r, uint32_t number);
 /* What we know of that VM: it ends the rest. */
 void run_link_runs(struct vm *vm);

@@ -93,12 +93,15 @@ static uint32_t post_piece(const struct run *r, uint32_t offset)
 	return n;
 }
 
-void run_link_input(const struct run *r, uint32_t offset)
+void run_link_input(struct run *r)
 {
-	while (offset != r->in_got)
-		offset += post_piece(r, offset);
-	if (r->in_eof)
-		post_piece(r, offset);
+	while (r->in_said != r->in_got && !control_busy(r->vm))
+		r->in_said += post_piece(r, r->in_said);
+	if (!r->in_eof || r->eof_said || r->in_said != r->in_got ||
+	    control_busy(r->vm))
+		return;
+	post_piece(r, r->in_said);
+	r->eof_said = true;
 }
 
 void run_link_signal(const struct run *r, uint32_t number)
@@ -264,7 +267,7 @@ static void on_frame(struct vm *vm, const struct snoo_ctl_frame *f,
 /* ---- sessions of the control channel ---- */
 
 /* The last guest daemon may have died with our last frames unread. */
-static void say_again(const struct run *r)
+static void say_again(struct run *r)
 {
 	if (!r->started)
 		run_link_start(r);
@@ -274,14 +277,23 @@ static void say_again(const struct run *r)
 		if (r->unread[stream])
 			run_link_unread(r, stream);
 	}
-	run_link_input(r, r->in_done);
+	r->in_said = r->in_done;
+	r->eof_said = false;
+	run_link_input(r);
 	for (uint32_t n = r->signals_done; n != r->signals; n++)
 		run_link_signal(r, n);
 }
 
+static void on_room(struct vm *vm)
+{
+	for (struct run *r = vm->dom->runs; r; r = r->next)
+		if (r->vm == vm)
+			run_link_input(r);
+}
+
 static void on_live(struct vm *vm)
 {
-	for (const struct run *r = vm->dom->runs; r; r = r->next)
+	for (struct run *r = vm->dom->runs; r; r = r->next)
 		if (r->vm == vm)
 			say_again(r);
 	run_link_runs(vm);
@@ -302,7 +314,8 @@ static void on_gone(struct vm *vm)
 void run_link_listen(void)
 {
 	static const struct control_handler handler = {
-		.frame = on_frame, .live = on_live, .gone = on_gone,
+		.frame = on_frame, .live = on_live, .room = on_room,
+		.gone = on_gone,
 	};
 
 	control_handle(&handler);

@@ -198,6 +198,15 @@ static void serve_next(struct domain *d, uid_t uid)
 	}
 }
 
+static uint32_t waiting(const struct domain *d, uid_t uid)
+{
+	uint32_t n = 0;
+
+	for (const struct session *s = d->sessions; s; s = s->next)
+		n += s->state == SESSION_WAITING && s->who.uid == uid;
+	return n;
+}
+
 static void on_hello(struct session *s, const union session_message *m,
 		     size_t bytes)
 {
@@ -221,6 +230,13 @@ static void on_hello(struct session *s, const union session_message *m,
 	if (s->vm) {
 		/* Its fd is the guest daemon's to pass on. */
 		serve(s);
+		return;
+	}
+	/* No deadline runs over them: one uid must not use up our fds. */
+	if (waiting(s->dom, s->who.uid) >= s->dom->nranks) {
+		session_fail(s, EAGAIN, "as many processes of uid %u wait as "
+			     "domain \"%s\" has ranks", s->who.uid,
+			     s->dom->name);
 		return;
 	}
 	loop_timer_stop(s->deadline);

@@ -70,6 +70,7 @@ struct shared {
  *		  oldest
  * WAITING:	its HELLO is well formed; others of its uid are being served
  *		- nothing may come
+ *		- at most ranks_max for each uid: a further one is refused
  * WELCOMED:	it is a rank; WELCOME is on its way, with an fd
  *		- PINNED must come first; limits.handshake_ms, then the end
  *		- counts against limits.handshakes_per_uid

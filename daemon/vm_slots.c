@@ -230,6 +230,28 @@ static void adopt_one(struct vm *vm)
 		 vm_state_name(vm));
 }
 
+/*
+ * Sockets that were kept, and no VM of the ledger's has.  keeper_drop_rest()
+ * closes them; a QEMU that was told nothing yet would spin at that, and one
+ * that was told everything finds this to be nobody's id.
+ */
+static void refuse_rest(const struct domain *d)
+{
+	const struct keeper_fd *list;
+	char prefix[STATE_KEEP_MAX];
+	size_t n = keeper_inherited(d->sh->keeper, &list);
+
+	snprintf(prefix, sizeof(prefix), "%s/vm/", d->name);
+	for (size_t i = 0; i < n; i++) {
+		const char *what = strrchr(list[i].name, '/');
+
+		if (strncmp(list[i].name, prefix, strlen(prefix)) == 0 &&
+		    (strcmp(what + 1, vm_line_name[VM_POOL]) == 0 ||
+		     strcmp(what + 1, vm_line_name[VM_CONTROL]) == 0))
+			ivshmem_refuse(list[i].fd);
+	}
+}
+
 void vm_adopt(struct domain *d)
 {
 	for (uint32_t i = 1; d->vm && i < d->slots; i++) {
@@ -242,4 +264,5 @@ void vm_adopt(struct domain *d)
 			adopt_one(vm);
 		SNOO_TESTPOINT("daemon_vm_adopted");
 	}
+	refuse_rest(d);
 }

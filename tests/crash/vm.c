@@ -40,6 +40,7 @@ struct story {
 	struct fakevm v;
 	struct fakerank f;
 	unsigned int attaches;
+	int first;			/* what the first of them was told */
 };
 
 enum { CLIENT, POOL, CONTROL, ADMIN, ONCE };
@@ -152,6 +153,8 @@ static void come(struct story *s)
 		fakevm_init(&s->v, NULL, NULL);
 		s->attaches++;
 		ret = fakevm_attach(&s->v, s->path[POOL], s->path[CONTROL]);
+		if (s->attaches == 1)
+			s->first = ret;
 		/* What the last daemon had not written down it has lost. */
 		if (ret == 0)
 			ret = fakeqemu_pump(&s->v.pool);
@@ -250,6 +253,9 @@ static void test_story(void **state)
 	fakerank_init(&s.f, NULL, NULL);
 	come(&s);
 	live_and_die(&s);
+	/* A QEMU that has been told nothing gives up, and does not spin. */
+	if (strstr(s.point, "vm_kept:1"))
+		assert_int_equal(s.first, -EPROTONOSUPPORT);
 	expect_none(&s, "{\"cmd\":\"jobs\"}\n");
 	/* Nobody hung up on it, and nothing was said a second time. */
 	assert_int_equal(fakeqemu_pump(&s.v.pool), 0);

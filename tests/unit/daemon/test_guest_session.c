@@ -39,7 +39,9 @@ static int setup(void **state)
 static int setup_hasty(void **state)
 {
 	static const char *const sets[] = {
-		"limits.handshake_ms=150", "limits.handshakes_per_uid=1", NULL,
+		"limits.handshake_ms=150", "limits.handshakes_per_uid=1",
+		"domains.default.ranks_max=4",
+		"domains.default.job_ranks_max=4", NULL,
 	};
 
 	return open_with(state, sets);
@@ -207,6 +209,22 @@ static void test_one_uid_is_served_one_after_the_other(void **state)
 	assert_int_equal(v->f.head.sid, sid + 1);
 	fakerank_close(&first);
 	fakerank_close(&second);
+}
+
+static void test_no_more_of_one_uid_wait_than_there_are_ranks(void **state)
+{
+	struct vmhome *v = *state;
+	struct fakerank r[VMHOME_RANKS + 2];
+
+	/* One is with the host, the others wait. */
+	for (unsigned int i = 0; i < VMHOME_RANKS + 2; i++) {
+		vmhome_hello(v, &r[i], "job");
+		vmhome_settle(v);
+	}
+	expect_error(&r[VMHOME_RANKS + 1], EAGAIN, "wait");
+	assert_int_equal(fakerank_recv(&r[VMHOME_RANKS], false), -EAGAIN);
+	for (unsigned int i = 0; i < VMHOME_RANKS + 2; i++)
+		fakerank_close(&r[i]);
 }
 
 /* ---- messages ---- */
@@ -571,6 +589,7 @@ int main(void)
 		T(test_a_host_that_refuses_a_rank_is_quoted),
 		HASTY(test_hello_and_pinned_have_a_deadline),
 		HASTY(test_one_uid_is_served_one_after_the_other),
+		HASTY(test_no_more_of_one_uid_wait_than_there_are_ranks),
 		T(test_messages_pass_byte_for_byte_both_ways),
 		T(test_a_message_that_is_no_message_ends_that_session_alone),
 		T(test_pinned_moves_the_seat_and_is_passed_on),

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/control.h"
 #include "daemon/vm.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/home.h"
@@ -517,6 +518,46 @@ static void send_input(int fd, uint32_t n, char fill)
 	say(fd, &m, SNOO_WIRE_DATA, sizeof(m.data) + n);
 }
 
+/* More than a VM's queue may hold: it waits with us, and nobody is cut off. */
+static void test_the_input_of_many_programs_waits_for_room(void **state)
+{
+	enum { RUNS = 140, PIECES = 8 };
+	struct home *h = *state;
+	struct control_counts n;
+	struct fakevm v;
+	uint64_t bytes = 0;
+	unsigned int ends = 0;
+	uint32_t sid;
+	int fd[RUNS];
+
+	live(h, &v, 1);
+	for (int i = 0; i < RUNS; i++)
+		fd[i] = begun(h, &v, &sid);
+	for (int i = 0; i < RUNS; i++) {
+		for (int k = 0; k < PIECES; k++)
+			send_input(fd[i], SNOO_WIRE_DATA_MAX, 'm');
+		send_input(fd[i], 0, 0);
+		home_settle(h);
+	}
+	control_counts(h->d->vm[1], &n);
+	assert_true(n.queued_bytes < CONTROL_QUEUE_BYTES / 2);
+	assert_int_equal(h->d->vm[1]->led.state, LEDGER_VM_LIVE);
+	while (ends < RUNS) {
+		const struct snoo_ctl_data *f;
+
+		assert_int_equal(fakevm_until(&v, SNOO_CTL_DATA),
+				 SNOO_CTL_DATA);
+		f = HEARD(&v, struct snoo_ctl_data);
+		bytes += f->bytes;
+		ends += f->bytes == 0;
+	}
+	assert_int_equal(bytes, RUNS * PIECES * SNOO_WIRE_DATA_MAX);
+	for (int i = 0; i < RUNS; i++)
+		close(fd[i]);
+	home_settle(h);
+	fakevm_close(&v);
+}
+
 static void test_input_and_its_end_pass(void **state)
 {
 	struct home *h = *state;
@@ -794,6 +835,7 @@ int main(void)
 		T(test_a_request_that_makes_no_sense_is_refused),
 		T(test_a_run_of_a_guest_starts_nothing_anywhere),
 		T(test_a_process_of_a_guest_cannot_ask_either),
+		T(test_the_input_of_many_programs_waits_for_room),
 		T(test_input_and_its_end_pass),
 		T(test_a_client_that_breaks_the_rules_loses_its_program),
 		T(test_signals_are_numbered_and_the_last_one_fits),

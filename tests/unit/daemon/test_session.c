@@ -153,6 +153,35 @@ static void test_handshakes_of_one_uid_come_one_by_one(void **state)
 	fakerank_close(&f[1]);
 }
 
+static void test_no_more_of_one_uid_wait_than_there_are_ranks(void **state)
+{
+	static const char *const sets[] = {
+		"domains.default.ranks_max=4",
+		"domains.default.job_ranks_max=4", NULL,
+	};
+	struct snoo_wire_hello hello;
+	struct fakerank f[6];
+	struct home h;
+
+	(void)state;
+	assert_int_equal(home_open(&h, sets), 0);
+	for (int i = 0; i < 6; i++) {
+		home_rank(&h, &f[i]);
+		assert_int_equal(fakerank_connect(&f[i], h.path), 0);
+		fakerank_hello_init(&hello, "crowd", 0, -1, 4);
+		assert_int_equal(fakerank_send(&f[i], &hello, sizeof(hello)),
+				 0);
+		home_settle(&h);
+	}
+	/* One is served, four wait. */
+	expect_error(&f[5], EAGAIN, "wait");
+	assert_int_equal(fakerank_recv(&f[4], false), -EAGAIN);
+	for (int i = 0; i < 6; i++)
+		fakerank_close(&f[i]);
+	home_bury(&h);
+	home_close(&h);
+}
+
 static void test_unanswered_welcome_has_a_deadline(void **state)
 {
 	struct home *h = *state;
@@ -322,6 +351,8 @@ int main(void)
 		T(test_silent_client_is_disconnected),
 		T(test_silent_clients_block_nobody),
 		T(test_handshakes_of_one_uid_come_one_by_one),
+		cmocka_unit_test(
+			test_no_more_of_one_uid_wait_than_there_are_ranks),
 		T(test_unanswered_welcome_has_a_deadline),
 		T(test_malformed_messages_before_hello),
 		T(test_malformed_messages_of_a_rank),
