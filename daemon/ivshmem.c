@@ -298,7 +298,8 @@ static int limit_of(pid_t pid, uint64_t *out)
 int ivshmem_peer_check(pid_t pid, uint32_t slots, uint32_t vectors,
 		       char why[IVSHMEM_TEXT])
 {
-	uint64_t need = (uint64_t)slots * vectors + IVSHMEM_QEMU_FDS, has;
+	uint64_t need = (uint64_t)slots * vectors + IVSHMEM_QEMU_FDS;
+	uint64_t has = 0;
 	int ret = limit_of(pid, &has);
 
 	why[0] = '\0';

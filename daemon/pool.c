@@ -380,7 +380,7 @@ static int create_file(struct pool *p, const struct pool_params *params,
 	ret = pool_file_system(params->path, params->huge, &huge, why);
 	if (ret)
 		return ret;
-	strcpy(p->path, params->path);
+	memcpy(p->path, params->path, strlen(params->path) + 1);
 	ret = create_with(p, params, huge, why);
 	if (!ret)
 		warn_file(p);

@@ -510,7 +510,7 @@ void run_open(struct domain *d, int fd, const struct who *who,
 	      const void *msg, size_t bytes)
 {
 	char why[SNOO_WIRE_TEXT] = "";
-	struct run_words w;
+	struct run_words w = { 0 };
 	struct vm *vm = NULL;
 	union message m;
 	int ret;

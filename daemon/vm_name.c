@@ -116,7 +116,7 @@ static bool is_taken(const struct vm *vm, const char *name)
 
 void vm_take_name(struct vm *vm)
 {
-	char name[CONF_NAME_MAX + 1];
+	char name[CONF_NAME_MAX + 1] = "";
 
 	_Static_assert(sizeof(name) <= LEDGER_NAME, "a name fits its cell");
 	memset(vm->led.name, 0, sizeof(vm->led.name));
