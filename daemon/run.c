@@ -4,6 +4,7 @@
  */
 #include "daemon/run.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -461,6 +462,7 @@ static int begin(struct domain *d, struct vm *vm, int fd,
 {
 	struct run *r = calloc(1, sizeof(*r));
 
+	assert(w->bytes > 0);		/* check_form() */
 	if (!r)
 		return -ENOMEM;
 	r->words = malloc(w->bytes);
