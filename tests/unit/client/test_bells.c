@@ -211,6 +211,19 @@ static void hello(struct world *w, uint32_t from, uint32_t to)
 	assert_int_equal(snoo_send(w->ctx[from], "hello", 6, (int)to, 7), 0);
 }
 
+/* The line, and nobody rung. */
+static void hello_unrung(struct world *w, uint32_t from, uint32_t to)
+{
+	struct snoo *ctx = w->ctx[from];
+	struct bell *bell_of_it = ctx->peers[to].bell;
+
+	ctx->session.lost = true;
+	ctx->peers[to].bell = NULL;
+	hello(w, from, to);
+	ctx->peers[to].bell = bell_of_it;
+	ctx->session.lost = false;
+}
+
 static void test_a_sleeper_is_woken_by_its_eventfd(void **state)
 {
 	struct world *w = *state;
@@ -244,12 +257,8 @@ static void test_ranks_that_share_an_eventfd_are_all_woken(void **state)
 	until_mode(w, 1, SNOO_ABI_ASLEEP_EVENTFD);
 	until_mode(w, 2, SNOO_ABI_ASLEEP_EVENTFD);
 	/* Lines without a ring: then one ring for both. */
-	for (uint32_t i = 1; i <= 2; i++) {
-		w->ctx[0]->session.lost = true;
-		w->ctx[0]->peers[i].bell = NULL;
-		hello(w, 0, i);
-		w->ctx[0]->session.lost = false;
-	}
+	hello_unrung(w, 0, 1);
+	hello_unrung(w, 0, 2);
 	assert_int_equal(write(bell[1], &ring, sizeof(ring)), sizeof(ring));
 	woken(&one);
 	woken(&two);
@@ -436,10 +445,7 @@ static void test_a_missed_bell_is_counted(void **state)
 	begin(&s, w, 1, 0);
 	until_mode(w, 1, SNOO_ABI_ASLEEP_EVENTFD);
 	/* Published, and not rung. */
-	w->ctx[0]->session.lost = true;
-	w->ctx[0]->peers[1].bell = NULL;
-	hello(w, 0, 1);
-	w->ctx[0]->session.lost = false;
+	hello_unrung(w, 0, 1);
 	pthread_join(s.thread, NULL);
 	assert_int_equal(s.ret, 0);
 	assert_int_equal(count(w, 1, SHM_COUNT_missed_bells), 1);
