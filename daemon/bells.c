@@ -1,62 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bells.c - the eventfds of a domain's VM slots, and a thread that rings them
+ * bells.c - the eventfds of a domain's VM slots, made, kept and found again
  *
- * Theory of operation
- * ===================
- *
- * The loop sets a bit in its slot's mask; whoever finds the mask empty posts
- * the semaphore, so there is one post for many bits, and never more posts than
- * slots, however long the thread hangs.  The thread takes each mask whole and
- * writes the eventfds of its bits.
- *
- * A counter that is full, because somebody filled it, would take the ring from
- * its sleeper and hang the thread where O_NONBLOCK is off.  Nobody reads these
- * counters for their value, so the thread empties such a one first.  Who fills
- * it again in the instant before the write hangs the thread all the same, until
- * somebody reads (bells_drain() does); that is why there is a thread.  Ending it takes a signal,
- * again and again, because one that comes before the write is lost.  Not
- * pthread_cancel(): that loads libgcc_s when it is first used, and aborts the
- * daemon if it can't (no fd left, a sandbox).
- *
- * Ordering edges
- * ==============
- *
- *   edge    one end               other end              so that
- *   TOLL    ring: release mask    thread: acquire mask   the eventfd is written
- *                                                        after what it is for
- *
- * Both are read-modify-writes of one word: a bit is set before a take, which
- * gets it, or after it, which finds the mask empty and posts.
+ * What the daemon itself rings is written by a thread (toll.c).
  */
 #include "daemon/bells.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/conf.h"
-
-/* Nobody else in this process uses it, and by default it does nothing. */
-#define WAKE_SIGNAL	SIGURG
-
-#define LAST_RINGS_MS	20	/* for what was rung just before the end */
+#include "daemon/toll.h"
 
 #define NAME_BYTES	(CONF_NAME_MAX + 33)	/* a terminated name */
-
-_Static_assert(BELLS_VECTORS_MAX <= 64, "a slot's vectors share a mask");
-_Static_assert(BELLS_SLOTS_MAX <= 64, "control bells share a mask");
 
 struct bells {
 	char domain[CONF_NAME_MAX + 1];
@@ -67,12 +28,7 @@ struct bells {
 	struct keeper *keeper;
 	bool adopted;
 
-	pthread_t thread;
-	sem_t wake;
-	sem_t ended;			/* posted once, by the thread */
-	_Atomic bool stop;
-	_Atomic uint64_t pending[BELLS_SLOTS_MAX];	/* by vector */
-	_Atomic uint64_t control;			/* by slot */
+	struct toll *toll;
 };
 
 /* Those of pool devices; the control devices' come behind them. */
@@ -109,20 +65,21 @@ uint32_t bells_vectors(const struct bells *b)
 	return b->vectors;
 }
 
-static int control_fd(const struct bells *b, uint32_t slot, uint32_t way)
+static uint32_t control_index(const struct bells *b, uint32_t slot,
+			      uint32_t way)
 {
 	assert(slot > 0 && slot < b->slots);
-	return b->fd[pool_count(b->slots, b->vectors) + 2 * (slot - 1) + way];
+	return pool_count(b->slots, b->vectors) + 2 * (slot - 1) + way;
 }
 
 int bells_control_in(const struct bells *b, uint32_t slot)
 {
-	return control_fd(b, slot, 0);
+	return b->fd[control_index(b, slot, 0)];
 }
 
 int bells_control_out(const struct bells *b, uint32_t slot)
 {
-	return control_fd(b, slot, 1);
+	return b->fd[control_index(b, slot, 1)];
 }
 
 bool bells_adopted(const struct bells *b)
@@ -130,175 +87,29 @@ bool bells_adopted(const struct bells *b)
 	return b->adopted;
 }
 
-uint64_t bells_take(int fd)
-{
-	uint64_t count = 0;
-	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
-
-	/* O_NONBLOCK is anybody's to clear; this flag is of this call. */
-	if (preadv2(fd, &iov, 1, -1, RWF_NOWAIT) != (ssize_t)sizeof(count))
-		return 0;
-	return count;
-}
-
-/* ---- the thread ---- */
-
-/* May hang, see above. */
-static void write_bell(struct bells *b, int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	const uint64_t one = 1;
-	ssize_t n;
-
-	if (poll(&p, 1, 0) == 0)
-		bells_take(fd);
-	do {
-		/* -EAGAIN: full again.  The next ring tries again. */
-		n = write(fd, &one, sizeof(one));
-	} while (n < 0 && errno == EINTR &&
-		 !atomic_load_explicit(&b->stop, memory_order_acquire));
-}
-
-static void write_slot(struct bells *b, uint32_t to)
-{
-	/* TOLL, acquire side: the write comes after what was rung for. */
-	uint64_t mask = atomic_exchange_explicit(&b->pending[to], 0,
-						 memory_order_acquire);
-
-	while (mask && !atomic_load_explicit(&b->stop, memory_order_acquire)) {
-		uint32_t vector = (uint32_t)__builtin_ctzll(mask);
-
-		mask &= mask - 1;
-		write_bell(b, bells_fd(b, 0, to, vector));
-	}
-}
-
-static void write_control(struct bells *b)
-{
-	/* TOLL, acquire side. */
-	uint64_t mask = atomic_exchange_explicit(&b->control, 0,
-						 memory_order_acquire);
-
-	while (mask && !atomic_load_explicit(&b->stop, memory_order_acquire)) {
-		uint32_t slot = (uint32_t)__builtin_ctzll(mask);
-
-		mask &= mask - 1;
-		write_bell(b, bells_control_out(b, slot));
-	}
-}
-
-static void *run(void *arg)
-{
-	struct bells *b = arg;
-
-	while (!atomic_load_explicit(&b->stop, memory_order_acquire)) {
-		if (sem_wait(&b->wake))
-			continue;
-		for (uint32_t to = 0; to < b->slots; to++)
-			write_slot(b, to);
-		write_control(b);
-	}
-	sem_post(&b->ended);
-	return NULL;
-}
-
-static void on_wake(int signum)
-{
-	(void)signum;
-}
-
-static int start(struct bells *b)
-{
-	/* Without SA_RESTART: it is here to end a write. */
-	struct sigaction sa = { .sa_handler = on_wake };
-	sigset_t all, before;
-	int ret;
-
-	if (sem_init(&b->wake, 0, 0) || sem_init(&b->ended, 0, 0) ||
-	    sigaction(WAKE_SIGNAL, &sa, NULL))
-		return -errno;
-	/* Every other signal is the loop's. */
-	sigfillset(&all);
-	sigdelset(&all, WAKE_SIGNAL);
-	ret = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (ret)
-		return -ret;
-	ret = pthread_create(&b->thread, NULL, run, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -ret;
-}
-
-static bool all_rung(const struct bells *b)
-{
-	/* Relaxed: a mask that is empty was taken by the thread. */
-	uint64_t left = atomic_load_explicit(&b->control, memory_order_relaxed);
-
-	for (uint32_t to = 0; to < b->slots; to++)
-		left |= atomic_load_explicit(&b->pending[to],
-					     memory_order_relaxed);
-	return left == 0;
-}
-
-static void stop(struct bells *b)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
-	/* Last words were rung for: a thread that does not hang is quick. */
-	for (int i = 0; i < LAST_RINGS_MS && !all_rung(b); i++)
-		nanosleep(&pause, NULL);
-
-	atomic_store_explicit(&b->stop, true, memory_order_release);
-	sem_post(&b->wake);
-	while (sem_trywait(&b->ended)) {
-		pthread_kill(b->thread, WAKE_SIGNAL);
-		nanosleep(&pause, NULL);
-	}
-	pthread_join(b->thread, NULL);
-	sem_destroy(&b->wake);
-	sem_destroy(&b->ended);
-}
-
 void bells_ring(struct bells *b, uint32_t to, uint32_t vector)
 {
-	uint64_t before;
-
-	assert(to < b->slots && vector < b->vectors);
-	/* TOLL, release side: what it is rung for is written. */
-	before = atomic_fetch_or_explicit(&b->pending[to],
-					  UINT64_C(1) << vector,
-					  memory_order_release);
-	if (before == 0)
-		sem_post(&b->wake);
+	toll_ring(b->toll, index_of(b, 0, to, vector));
 }
 
 void bells_ring_control(struct bells *b, uint32_t slot)
 {
-	uint64_t before;
-
-	assert(slot > 0 && slot < b->slots);
-	/* TOLL, release side. */
-	before = atomic_fetch_or_explicit(&b->control, UINT64_C(1) << slot,
-					  memory_order_release);
-	if (before == 0)
-		sem_post(&b->wake);
+	toll_ring(b->toll, control_index(b, slot, 1));
 }
 
 void bells_drain(struct bells *b, uint32_t slot)
 {
 	assert(slot < b->slots);
 	if (slot > 0) {
-		/* Relaxed: nothing is read that was rung for. */
-		atomic_fetch_and_explicit(&b->control, ~(UINT64_C(1) << slot),
-					  memory_order_relaxed);
-		bells_take(bells_control_in(b, slot));
-		bells_take(bells_control_out(b, slot));
+		toll_drop(b->toll, control_index(b, slot, 1));
+		toll_take(bells_control_in(b, slot));
+		toll_take(bells_control_out(b, slot));
 	}
-	/* Relaxed: nothing is read that was rung for. */
-	atomic_store_explicit(&b->pending[slot], 0, memory_order_relaxed);
 	for (uint32_t v = 0; v < b->vectors; v++) {
-		bells_take(bells_fd(b, 0, slot, v));
+		toll_drop(b->toll, index_of(b, 0, slot, v));
+		toll_take(bells_fd(b, 0, slot, v));
 		/* What the former owner rang at the host. */
-		bells_take(bells_fd(b, slot, 0, v));
+		toll_take(bells_fd(b, slot, 0, v));
 	}
 }
 
@@ -409,7 +220,7 @@ int bells_open(struct bells **out, const struct bells_params *p)
 		ret = make_all(b);
 	if (ret)
 		goto out_free;
-	ret = start(b);
+	ret = toll_open(&b->toll, b->fd, b->n);
 	if (ret)
 		goto out_forget;
 	*out = b;
@@ -428,7 +239,7 @@ void bells_close(struct bells *b)
 {
 	if (!b)
 		return;
-	stop(b);
+	toll_close(b->toll);
 	free_all(b);
 }
 

@@ -92,7 +92,5 @@ void bells_ring(struct bells *b, uint32_t to, uint32_t vector);
 /* A slot has a new owner: what was rung before is not for it. */
 void bells_drain(struct bells *b, uint32_t slot);
 
-/* Read one without ever blocking: the rings since last time, 0: none. */
-uint64_t bells_take(int fd);
 
 #endif /* DAEMON_BELLS_H */

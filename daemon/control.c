@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/bells.h"
+#include "daemon/toll.h"
 #include "daemon/control_memory.h"
 #include "daemon/control_queue.h"
 #include "daemon/guard.h"
@@ -460,7 +461,7 @@ static void on_bell(void *arg, unsigned int events)
 
 	(void)events;
 	c->counts.rings++;
-	bells_take(bells_control_in(c->vm->dom->bells, c->vm->slot));
+	toll_take(bells_control_in(c->vm->dom->bells, c->vm->slot));
 	if (turn(c)) {
 		c->idle = 0;
 		return;

@@ -16,7 +16,7 @@
 #include "daemon/guest_adopt.h"
 #include "daemon/guest_link.h"
 #include "daemon/guest_relay.h"
-#include "daemon/guest_ring.h"
+#include "daemon/toll.h"
 #include "daemon/guest_run.h"
 #include "daemon/guest_session.h"
 #include "daemon/log.h"
@@ -83,7 +83,8 @@ static int open_ring(struct guest *g, char why[DOMAIN_TEXT])
 	uint32_t n = guest_dev_vectors(g->dev);
 	int fd[BELLS_VECTORS_MAX], ret;
 
-	if (n < 2 || n > BELLS_VECTORS_MAX) {
+	/* Who polls may not be able to see them (0), and needs none. */
+	if ((n < 2 && guest_dev_has_bells(g->dev)) || n > BELLS_VECTORS_MAX) {
 		snprintf(why, DOMAIN_TEXT, "the pool device has %u vectors: "
 			 "QEMU's vectors= must be the domain's, 2 to %u", n,
 			 BELLS_VECTORS_MAX);
@@ -91,7 +92,7 @@ static int open_ring(struct guest *g, char why[DOMAIN_TEXT])
 	}
 	for (uint32_t v = 0; v < n; v++)
 		fd[v] = guest_dev_vector(g->dev, v);
-	ret = guest_ring_open(&g->ring, fd, n);
+	ret = toll_open(&g->ring, fd, n);
 	return ret ? fail(why, ret, "the bell thread") : 0;
 }
 
@@ -189,7 +190,7 @@ void guest_close(struct guest *g, enum domain_end end)
 		guest_session_let_go(g);
 	}
 	guest_link_close(g);
-	guest_ring_close(g->ring);
+	toll_close(g->ring);
 	guest_dev_close(g->dev);
 	if (g->guarded)
 		guard_close();

@@ -19,7 +19,7 @@
 
 #include "daemon/guest_link.h"
 #include "daemon/guest_post.h"
-#include "daemon/guest_ring.h"
+#include "daemon/toll.h"
 #include "daemon/log.h"
 
 /* One message of wire.h while it is filled. */
@@ -219,7 +219,7 @@ int guest_bells_ring(struct guest_session *s, uint32_t rank)
 		return guest_link_put(g, &m.frame, &m.frame + 1,
 				      sizeof(m) - sizeof(m.frame));
 	if (s->bell[rank].slot == guest_dev_slot(g->dev))
-		guest_ring_one(g->ring, s->bell[rank].vector);
+		toll_ring(g->ring, s->bell[rank].vector);
 	else
 		guest_dev_ring(g->dev, s->bell[rank].slot,
 			       s->bell[rank].vector);

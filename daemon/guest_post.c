@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "daemon/guest_pool.h"
-#include "daemon/guest_ring.h"
+#include "daemon/toll.h"
 #include "daemon/log.h"
 
 void guest_post_listen(struct guest_session *s)
@@ -128,13 +128,13 @@ void guest_post_ring(struct guest_session *s)
 	uint32_t n = guest_dev_vectors(g->dev);
 
 	if (s->vector) {
-		guest_ring_one(g->ring, s->vector);
+		toll_ring(g->ring, s->vector);
 		return;
 	}
 	/* Which bell the daemon before us gave it, only it and the host know:
 	 * one that is rung for nothing is allowed. */
 	for (uint32_t v = 1; s->adopted && v < n; v++)
-		guest_ring_one(g->ring, v);
+		toll_ring(g->ring, v);
 }
 
 static void sent(struct guest_session *s, const struct guest_mail *m)

@@ -5,7 +5,7 @@
  *     struct guest --- dev ------- the two devices (guest_dev.h)
  *          |     `---- link ------ frames to and from the host (guest_link.c)
  *          |     `---- pool ------ the ranks' slots (guest_pool.c)
- *          |     `---- ring ------ the bell thread (guest_ring.c)
+ *          |     `---- ring ------ the bell thread (toll.c)
  *          `---------- sessions -- sockets of processes (guest_session.c)
  *
  * Nothing here is authority: jobs, ranks and deaths are the host's to decide.
@@ -37,7 +37,7 @@
 #define GUEST_USERS	2u
 
 struct guest;
-struct guest_ring;
+struct toll;
 struct guest_user;
 
 /* ---- the link ---- */
@@ -189,7 +189,7 @@ struct guest {
 	struct guest_dev *dev;
 	struct guest_link link;
 	struct guest_pool pool;
-	struct guest_ring *ring;
+	struct toll *ring;
 	struct listener listener;
 	struct guest_session *sessions;
 	uint32_t ranks;			/* WELCOMED and ATTACHED */

@@ -31,6 +31,7 @@
 #include <cmocka.h>
 
 #include "daemon/ivshmem.h"
+#include "daemon/toll.h"
 
 #define QEMU	"qemu-system-x86_64"
 #define SLOTS	8u
@@ -302,7 +303,7 @@ static void test_doorbell_and_msix_go_where_the_handshake_says(void **state)
 		for (uint32_t v = 0; v < VECTORS && to != slot; v++) {
 			order(f, "writel %#x %#x", BAR0 + DOORBELL,
 			      to << 16 | v);
-			assert_int_equal(bells_take(bells_fd(f->b, slot, to,
+			assert_int_equal(toll_take(bells_fd(f->b, slot, to,
 							     v)), 1);
 		}
 	}
@@ -323,10 +324,10 @@ static void test_a_ring_at_nobody_is_ignored(void **state)
 	order(f, "writel %#x %#x", BAR0 + DOORBELL, 0xffffffffu);
 	order(f, "writel %#x %#x", BAR0 + DOORBELL, 2u << 16 | VECTORS);
 	order(f, "writel %#x %#x", BAR0 + DOORBELL, 2u << 16);
-	assert_int_equal(bells_take(bells_fd(f->b, 1, 2, 0)), 1);
+	assert_int_equal(toll_take(bells_fd(f->b, 1, 2, 0)), 1);
 	for (uint32_t to = 0; to < SLOTS; to++)
 		for (uint32_t v = 0; v < VECTORS; v++)
-			assert_int_equal(bells_take(bells_fd(f->b, 1, to, v)),
+			assert_int_equal(toll_take(bells_fd(f->b, 1, to, v)),
 					 0);
 }
 
@@ -340,7 +341,7 @@ static void test_after_the_handshake_the_socket_may_end(void **state)
 	shutdown(f->sock, SHUT_RDWR);
 	for (int i = 0; i < 10; i++) {
 		order(f, "writel %#x %#x", BAR0 + DOORBELL, 2u << 16 | 1);
-		assert_int_equal(bells_take(bells_fd(f->b, 1, 2, 1)), 1);
+		assert_int_equal(toll_take(bells_fd(f->b, 1, 2, 1)), 1);
 	}
 	bells_ring(f->b, 1, 3);
 	wait_message(f, 3);
@@ -355,7 +356,7 @@ static void test_the_limit_of_fds_that_we_ask_for_is_enough(void **state)
 	serve(f, 7);
 	enable_device(f);
 	order(f, "writel %#x %#x", BAR0 + DOORBELL, 6u << 16 | (VECTORS - 1));
-	assert_int_equal(bells_take(bells_fd(f->b, 7, 6, VECTORS - 1)), 1);
+	assert_int_equal(toll_take(bells_fd(f->b, 7, 6, VECTORS - 1)), 1);
 	bells_ring(f->b, 7, VECTORS - 1);
 	wait_message(f, VECTORS - 1);
 }

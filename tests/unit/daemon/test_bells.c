@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "daemon/bells.h"
+#include "daemon/toll.h"
 #include "daemon/privs.h"
 
 #define SLOTS	3u
@@ -81,7 +82,7 @@ static uint64_t wait_for(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	assert_int_equal(poll(&p, 1, LONG_MS), 1);
-	return bells_take(fd);
+	return toll_take(fd);
 }
 
 static bool rung(int fd)
@@ -134,7 +135,7 @@ static void test_host_cells_are_by_ringer_and_others_are_shared(void **state)
 		add(seen[i], i + 1);
 		for (unsigned int j = 0; j < n; j++)
 			assert_int_equal(rung(seen[j]), i == j);
-		assert_int_equal(bells_take(seen[i]), i + 1);
+		assert_int_equal(toll_take(seen[i]), i + 1);
 		assert_true(fcntl(seen[i], F_GETFD) & FD_CLOEXEC);
 		assert_true(fcntl(seen[i], F_GETFL) & O_NONBLOCK);
 	}
@@ -239,10 +240,10 @@ static void test_a_new_owner_finds_no_old_ring(void **state)
 	add(bells_fd(f->b, 2, 0, 0), 7);
 	add(bells_fd(f->b, 0, 2, 0), 9);
 	bells_drain(f->b, 1);
-	assert_int_equal(bells_take(bells_fd(f->b, 0, 1, 1)), 0);
-	assert_int_equal(bells_take(bells_fd(f->b, 1, 0, 0)), 0);
-	assert_int_equal(bells_take(bells_fd(f->b, 2, 0, 0)), 7);
-	assert_int_equal(bells_take(bells_fd(f->b, 0, 2, 0)), 9);
+	assert_int_equal(toll_take(bells_fd(f->b, 0, 1, 1)), 0);
+	assert_int_equal(toll_take(bells_fd(f->b, 1, 0, 0)), 0);
+	assert_int_equal(toll_take(bells_fd(f->b, 2, 0, 0)), 7);
+	assert_int_equal(toll_take(bells_fd(f->b, 0, 2, 0)), 9);
 }
 
 /* ---- hostile holders ---- */
@@ -253,10 +254,10 @@ static void test_taking_from_a_blocking_eventfd_does_not_block(void **state)
 	int fd = bells_fd(f->b, 1, 0, 0);
 
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
-	assert_int_equal(bells_take(fd), 0);
+	assert_int_equal(toll_take(fd), 0);
 	add(fd, 4);
-	assert_int_equal(bells_take(fd), 4);
-	assert_int_equal(bells_take(fd), 0);
+	assert_int_equal(toll_take(fd), 4);
+	assert_int_equal(toll_take(fd), 0);
 }
 
 static void test_a_filled_bell_rings_all_the_same(void **state)
@@ -369,9 +370,9 @@ static void test_who_fills_again_and_again_never_stops_the_loop(void **state)
 	}
 	bells_close(b);
 	atomic_store(&f.stop, true);
-	bells_take(f.fd);
+	toll_take(f.fd);
 	while (pthread_tryjoin_np(t, NULL)) {
-		bells_take(f.fd);
+		toll_take(f.fd);
 		usleep(100);
 	}
 	close(f.fd);
@@ -465,7 +466,7 @@ static int filtered(void)
 		bells_ring(b, 1, 1);
 		pfd.fd = bells_fd(b, 0, 1, 1);
 		CHECK(5, poll(&pfd, 1, LONG_MS) == 1);
-		CHECK(6, bells_take(pfd.fd) == 1);
+		CHECK(6, toll_take(pfd.fd) == 1);
 		other = make_hang(bells_fd(b, 0, 2, 0));
 		bells_ring(b, 2, 0);
 		bells_close(b);
@@ -631,7 +632,7 @@ static void check_or_add(struct bells *b, enum life life)
 			if (life == MAKES)
 				CHECK(14, write(fd[i], &n, sizeof(n)) == 8);
 			else
-				CHECK(15, bells_take(fd[i]) ==
+				CHECK(15, toll_take(fd[i]) ==
 				      (life == ADOPTS ? n : 0));
 		}
 	}

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/guest_ring.h"
 #include "tests/lib/vmhome.h"
 
 /* A BELLS message of wire.h and what came with it. */
@@ -313,52 +312,6 @@ static void test_bells_for_a_session_that_has_ended_are_for_nobody(
 	assert_int_equal(v->g->link.state, GUEST_LINK_LIVE);
 }
 
-/* ---- the bell thread ---- */
-
-static void test_a_bell_that_hangs_hangs_no_one_else(void **state)
-{
-	const uint64_t full = UINT64_MAX - 1;
-	uint64_t n = 0;
-	struct guest_ring *g;
-	int fd[3];
-
-	(void)state;
-	for (int i = 0; i < 3; i++)
-		fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert_int_equal(guest_ring_open(&g, fd, 3), 0);
-	guest_ring_one(g, 1);
-	guest_ring_one(g, 7);
-	for (int ms = 0; ms < 2000 && read(fd[1], &n, sizeof(n)) < 0; ms++)
-		usleep(1000);
-	assert_int_equal(n, 1);
-	n = 0;
-	/* Any holder can do this: who sleeps on it hears the ring still. */
-	assert_int_equal(write(fd[0], &full, sizeof(full)), sizeof(full));
-	guest_ring_one(g, 0);
-	for (int ms = 0; ms < 2000 && n != 1; ms++) {
-		struct pollfd p = { .fd = fd[0], .events = POLLOUT };
-
-		usleep(1000);
-		/* Emptied by the thread, which then rings. */
-		if (poll(&p, 1, 0) == 1 && read(fd[0], &n, sizeof(n)) < 0)
-			n = 0;
-	}
-	assert_int_equal(n, 1);
-	/* And this. */
-	assert_int_equal(write(fd[2], &full, sizeof(full)), sizeof(full));
-	fcntl(fd[2], F_SETFL, 0);
-	guest_ring_one(g, 2);
-	usleep(20000);
-	for (int i = 0; i < 100000; i++)
-		guest_ring_one(g, 1);
-	/* It hangs in the write, and ends all the same. */
-	guest_ring_close(g);
-	for (int i = 0; i < 3; i++)
-		close(fd[i]);
-	assert_int_equal(guest_ring_open(&g, fd, GUEST_RING_MAX + 1), -EINVAL);
-	guest_ring_close(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,7 +323,6 @@ int main(void)
 		T(test_who_does_not_read_keeps_few_fds_in_flight),
 		T(test_ring_goes_by_the_register_or_by_the_host),
 		T(test_bells_for_a_session_that_has_ended_are_for_nobody),
-		cmocka_unit_test(test_a_bell_that_hangs_hangs_no_one_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@
 #include <cmocka.h>
 
 #include "daemon/ivshmem.h"
+#include "daemon/toll.h"
 #include "tests/lib/fakeqemu.h"
 
 #define SLOTS	4u
@@ -123,7 +124,7 @@ static void check_rings(struct fixture *f, uint32_t slot)
 			if (to == slot)
 				continue;
 			assert_int_equal(fakeqemu_ring(&f->q, to, v), 0);
-			assert_int_equal(bells_take(fd), 1);
+			assert_int_equal(toll_take(fd), 1);
 		}
 	}
 	for (uint32_t v = 0; v < VECTORS; v++) {
@@ -188,9 +189,9 @@ static void test_a_guest_cannot_ring_by_the_bell_of_another(void **state)
 	assert_int_equal(serve_slot(f, 1), 0);
 	assert_int_equal(hear(f), 0);
 	assert_int_equal(fakeqemu_ring(&f->q, 0, 1), 0);
-	assert_int_equal(bells_take(bells_fd(f->b, 0, 0, 1)), 0);
-	assert_int_equal(bells_take(bells_fd(f->b, 2, 0, 1)), 0);
-	assert_int_equal(bells_take(bells_fd(f->b, 1, 0, 1)), 1);
+	assert_int_equal(toll_take(bells_fd(f->b, 0, 0, 1)), 0);
+	assert_int_equal(toll_take(bells_fd(f->b, 2, 0, 1)), 0);
+	assert_int_equal(toll_take(bells_fd(f->b, 1, 0, 1)), 1);
 }
 
 static void test_the_control_device_has_two_peers_of_one_vector(void **state)
@@ -208,7 +209,7 @@ static void test_the_control_device_has_two_peers_of_one_vector(void **state)
 	assert_int_equal(f->q.id, 3);
 	assert_int_equal(f->q.got, 5);
 	assert_int_equal(fakeqemu_ring(&f->q, 0, 0), 0);
-	assert_int_equal(bells_take(host), 1);
+	assert_int_equal(toll_take(host), 1);
 	assert_int_equal(write(guest, &(uint64_t){ 2 }, 8), 8);
 	assert_int_equal(fakeqemu_wait(&f->q, 0, LONG_MS), 2);
 	assert_int_equal(fakeqemu_ring(&f->q, 1, 0), -ENOENT);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "daemon/bells.h"
+#include "daemon/toll.h"
 #include "daemon/post.h"
 #include "daemon/span.h"
 #include "daemon/touch.h"
@@ -128,9 +129,9 @@ static bool same(int one, int other)
 {
 	const uint64_t ring = 1;
 
-	bells_take(other);
+	toll_take(other);
 	assert_int_equal(write(one, &ring, sizeof(ring)), sizeof(ring));
-	return bells_take(other) == 1;
+	return toll_take(other) == 1;
 }
 
 /* Everything that is there until @type; true if a BELLS was among it. */
@@ -469,7 +470,7 @@ static uint64_t rings(int fd)
 	const struct timespec ms = { .tv_nsec = 1000000 };
 
 	for (int i = 0; i < 2000; i++) {
-		uint64_t n = bells_take(fd);
+		uint64_t n = toll_take(fd);
 
 		if (n)
 			return n;
@@ -481,7 +482,7 @@ static uint64_t rings(int fd)
 static uint64_t quiet(int fd)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
-	return bells_take(fd);
+	return toll_take(fd);
 }
 
 static int ring(struct fakerank *f, uint32_t rank)

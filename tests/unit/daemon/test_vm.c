@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "daemon/bells.h"
+#include "daemon/toll.h"
 #include "daemon/control.h"
 #include "daemon/ivshmem.h"
 #include "daemon/nvdimm.h"
@@ -300,7 +301,7 @@ static void test_bells_are_drained_when_a_slot_is_reused(void **state)
 	assert_int_equal(a.pool.id, 1);
 	for (uint32_t v = 0; v < 4; v++) {
 		assert_int_equal(fakeqemu_wait(&a.pool, v, 0), -ETIMEDOUT);
-		assert_int_equal(bells_take(bells_fd(h->d->bells, 1, 0, v)),
+		assert_int_equal(toll_take(bells_fd(h->d->bells, 1, 0, v)),
 				 0);
 	}
 	fakevm_close(&a);
