@@ -238,6 +238,29 @@ static uint64_t wall_ns(void)
 	       (uint64_t)ts.tv_nsec;
 }
 
+/*
+ * Slots are few, and half a VM is no VM: the oldest that has been one for
+ * longer than a handshake may last gives its slot up.
+ */
+static void make_room(struct domain *d)
+{
+	uint64_t since = (uint64_t)d->sh->conf->limits.handshake_ms * 1000000;
+	uint64_t now = wall_ns();
+	struct vm *oldest = NULL;
+
+	for (uint32_t i = 1; i < d->slots; i++) {
+		struct vm *vm = d->vm[i];
+
+		if (vm->led.state == LEDGER_VM_HALF && !vm->broken[0] &&
+		    now - vm->led.attached_ns > since &&
+		    (!oldest || vm->led.serial < oldest->led.serial))
+			oldest = vm;
+	}
+	if (oldest)
+		vm_end(oldest, "only one of its two devices has come, and "
+			       "another VM needs the slot");
+}
+
 /* A slot for a new VM: memory of its own.  0 or -errno, and FREE again. */
 static int begin(struct vm *vm, struct who *who)
 {
@@ -407,6 +430,10 @@ int vm_connected(struct domain *d, int fd, enum vm_line_kind kind)
 		snprintf(why, sizeof(why), "%s", strerror(-ret));
 	if (ret == 0) {
 		vm = pick(d, &who, kind);
+		if (!vm) {
+			make_room(d);
+			vm = pick(d, &who, kind);
+		}
 		if (!vm) {
 			snprintf(why, sizeof(why), "all %u VM slots of the "
 				 "domain are in use: raise ivshmem.slots",

@@ -14,7 +14,8 @@
  *             new session begins again
  *
  * The end of either connection ends the slot and its ranks, and so does the
- * end of the process.  Whose process ends while both connections live was a
+ * end of the process.  When all slots are taken, the oldest that has been HALF
+ * for longer than limits.handshake_ms ends too.  Whose process ends while both connections live was a
  * launcher that passed them on: no death.  A VM that is paused ends nothing.
  *
  * What the next daemon needs is in the ledger and with the keeper, as

@@ -262,6 +262,35 @@ static void test_a_full_domain_refuses_by_a_wrong_version(void **state)
 	fakevm_close(&v[2]);
 }
 
+/* Halves that nobody completes do not keep the slots. */
+static void test_an_old_half_gives_way_when_slots_are_taken(void **state)
+{
+	struct home *h = *state;
+	struct fakevm half, whole, next;
+
+	h->sh.conf->limits.handshake_ms = 600000;
+	live(h, &whole);
+	fakevm_init(&half, home_step, h);
+	assert_int_equal(fakevm_plug(&half, &half.pool, pool_path(h)), 0);
+	fakevm_init(&next, home_step, h);
+	assert_int_equal(fakevm_plug(&next, &next.pool, pool_path(h)),
+			 -EPROTONOSUPPORT);
+	fakevm_close(&next);
+	assert_int_equal(state_of(h, 2), LEDGER_VM_HALF);
+	/* Its time is up, but only now does somebody want the slot. */
+	h->sh.conf->limits.handshake_ms = 0;
+	home_settle(h);
+	assert_int_equal(state_of(h, 2), LEDGER_VM_HALF);
+	live(h, &next);
+	assert_int_equal(next.pool.id, 2);
+	assert_int_equal(state_of(h, 1), LEDGER_VM_LIVE);
+	fakevm_close(&half);
+	home_settle(h);
+	assert_int_equal(state_of(h, 2), LEDGER_VM_LIVE);
+	fakevm_close(&whole);
+	fakevm_close(&next);
+}
+
 /* QEMU dies of a second word: nothing is ever said after the handshake. */
 static void test_others_are_never_told_who_comes_and_goes(void **state)
 {
@@ -628,6 +657,7 @@ int main(void)
 		TEST(test_a_complete_pair_begins_another_vm),
 		TEST(test_halves_of_two_processes_do_not_meet),
 		TEST(test_a_full_domain_refuses_by_a_wrong_version),
+		TEST(test_an_old_half_gives_way_when_slots_are_taken),
 		TEST(test_others_are_never_told_who_comes_and_goes),
 		TEST(test_bells_are_drained_when_a_slot_is_reused),
 		TEST(test_either_end_of_a_device_ends_the_vm),
