@@ -168,8 +168,13 @@ void adopt_tell(struct rank *r)
 
 	if (!(r->led.flags & STATE_RANK_CONFIRMED)) {
 		post_welcome(r);
-		/* It is in the socket, which outlives us. */
-		attach_confirmed(r);
+		/*
+		 * It is in the socket, which outlives us.  What is on its way
+		 * to a VM does not outlive the guest's daemon: PINNED says that
+		 * it has arrived.
+		 */
+		if (!s->vm)
+			attach_confirmed(r);
 	}
 	s->resumed = state_epoch(r->dom);
 	post_resumed(r);

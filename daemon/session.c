@@ -275,6 +275,8 @@ static void on_pinned(struct session *s, const struct snoo_wire_pinned *m)
 	SNOO_TESTPOINT("daemon_pinned");
 	if (s->state == SESSION_WELCOMED)
 		confirm(s);
+	else if (!(s->rank->led.flags & STATE_RANK_CONFIRMED))
+		attach_confirmed(s->rank);
 }
 
 static void on_ack(struct session *s, const struct snoo_wire_ack *m)

@@ -695,6 +695,36 @@ static void test_a_bye_that_was_lost_is_said_again(void **state)
 	assert_int_equal(fakevm_send(v, SNOO_CTL_CLOSED, 1, NULL, 0), 0);
 }
 
+/* What is on its way to a rank does not outlive its guest's daemon. */
+static void test_welcome_is_said_until_it_has_arrived(void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	struct snoo_wire_pinned pinned = {
+		.head = { SNOO_WIRE_PINNED, sizeof(pinned) }, .core = -1,
+	};
+	struct snoo_wire_hello hello;
+	uint32_t known[] = { 1, 0 };
+
+	/* A rank that has no WELCOME answers nothing. */
+	v->mute = true;
+	assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+	fakerank_hello_init(&hello, "late", 0, 0, 2);
+	assert_int_equal(fakevm_join(v, 1, -1, &hello), 0);
+	home_settle(&f->h);
+	for (unsigned int i = 1; i <= 3; i++) {
+		assert_int_equal(fakevm_hello(v, known), SNOO_CTL_WELCOME);
+		fakevm_drain(v);
+		assert_int_equal(v->rank[1].welcomes, i);
+	}
+	assert_int_equal(fakevm_say(v, 1, &pinned, sizeof(pinned)), 0);
+	home_settle(&f->h);
+	assert_int_equal(fakevm_hello(v, known), SNOO_CTL_WELCOME);
+	fakevm_drain(v);
+	assert_int_equal(v->rank[1].welcomes, 3);
+	assert_true(v->rank[1].resumed >= 4);
+}
+
 static void test_known_of_more_than_there_can_be_cuts_off(void **state)
 {
 	struct fixture *f = *state;
@@ -1002,6 +1032,7 @@ int main(void)
 		TEST(test_a_new_boot_ends_the_ranks_of_the_last),
 		TEST(test_known_ranks_outlive_their_guest_daemon),
 		TEST(test_a_bye_that_was_lost_is_said_again),
+		TEST(test_welcome_is_said_until_it_has_arrived),
 		TEST(test_known_of_more_than_there_can_be_cuts_off),
 		TEST(test_a_full_ring_is_waited_for),
 		TEST(test_who_does_not_read_for_ever_is_cut_off),
