@@ -7,8 +7,8 @@
  *
  * A ring sets the bit of its eventfd; who finds its word empty posts the
  * semaphore, so there is one post for many bits, and never more posts than
- * words, however long the thread hangs.  The thread takes each word whole and
- * writes the eventfds of its bits.
+ * words, however long the thread hangs.  The thread takes one bit after the
+ * other, writes its eventfd, and posts for itself when a word has new ones.
  *
  * A counter that is full, because somebody filled it, would take the ring from
  * its sleeper and hang the thread where O_NONBLOCK is off.  Nobody reads these
@@ -26,8 +26,9 @@
  *   TOLL    ring: release due     thread: acquire due    the eventfd is written
  *                                                        after what it is for
  *
- * Both are read-modify-writes of one word: a bit is set before a take, which
- * gets it, or after it, which finds the word empty and posts.
+ * Both are read-modify-writes of one word.  A bit that is set in a word that is
+ * not empty is seen by the thread's last look at that word, or the word was
+ * empty, and its ringer posts.
  */
 #include "daemon/toll.h"
 
@@ -96,16 +97,24 @@ static void write_one(struct toll *t, int fd)
 
 static void write_word(struct toll *t, uint32_t word)
 {
-	/* TOLL, acquire side: the write comes after what was rung for. */
-	uint64_t due = atomic_exchange_explicit(&t->due[word], 0,
-						memory_order_acquire);
+	_Atomic uint64_t *w = &t->due[word];
+	/* Relaxed: a look; each bit is taken by itself. */
+	uint64_t due = atomic_load_explicit(w, memory_order_relaxed);
 
 	while (due && !stopping(t)) {
 		uint32_t bit = (uint32_t)__builtin_ctzll(due);
+		uint64_t mask = UINT64_C(1) << bit;
 
 		due &= due - 1;
-		write_one(t, t->fd[word * BITS + bit]);
+		/* TOLL, acquire side: the write comes after what was rung for.
+		 * Taken only now, so that rings meanwhile are the same one. */
+		if (atomic_fetch_and_explicit(w, ~mask, memory_order_acquire) &
+		    mask)
+			write_one(t, t->fd[word * BITS + bit]);
 	}
+	/* Who rang since our look found bits, and posted nothing. */
+	if (atomic_load_explicit(w, memory_order_relaxed))
+		sem_post(&t->wake);
 }
 
 static void *run(void *arg)
