@@ -62,7 +62,7 @@ configure() {
 	cat >"$BENCH_TMP/conf" <<-END
 	{"domains": {"default": {
 		"pool": {"size_bytes": "64M"},
-		"ivshmem": {"slots": 3},
+		"ivshmem": {"slots": 3, "pin_vcpus": true},
 		"spin_us": $1}}}
 	END
 	[[ -z $DAEMON_PID ]] || kill -HUP "$DAEMON_PID"
@@ -104,7 +104,7 @@ await "the guest daemons" live
 live_after=$(($(now_ms) - start))
 qemu=$("$VM_QEMU" --version | awk 'NR == 1 { print $4 }')
 kernel=$(vm_cmd vm-a 0 uname -r)
-say "  guests   $kernel in QEMU $qemu, TCG, one vCPU each, vIOMMU"
+say "  guests   $kernel in QEMU $qemu, TCG, one vCPU each, pinned, vIOMMU"
 
 # job OPTION...: rank 0's lines; all four end well, or we say who did not.
 job() {
