@@ -92,7 +92,7 @@ bystander_moves "beside a guest with other vectors="
 vm_kill vm-vectors
 ok "its slot is free" eventually vm_is vm-vectors free
 together "the others work" last 1 vm-b
-ok "vm-b is still in a slot of two" test "$slot_b" -ge 1
+is "vm-b is still in its slot" "$(vm_field vm-b slot)" "$slot_b"
 
 # Put out by hand: the VM runs on, without SNOO.
 mixed evicted 1 vm-b -- -k 1 -l 4096
