@@ -52,8 +52,7 @@ struct bells_params {
  *
  * Fresh ones are stored with the keeper (FDPOLL=0), by names
  * "DOMAIN/bell/TO/FROM/VECTOR" (FROM is "any" where TO is a VM's slot); the
- * caller does the barrier.  Before privs_filter(): it starts the thread.  The
- * process's SIGURG is this file's.
+ * caller does the barrier.  It starts the thread that rings them (toll.h).
  *
  * Return: 0 on success, negative error code otherwise; nothing stays open
  *	-EMFILE	 raise LimitNOFILE: bells_count() of them are needed

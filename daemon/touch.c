@@ -165,13 +165,14 @@ int touch_sharers(const struct rank *r, uint32_t sharers)
 	return (int)run(&s, sharers_step);
 }
 
-static void wake_step(void *arg)
+/* Wake it by the bell that its wait word names; @ring: its futex. */
+static void wake_by(struct step *s,
+		    int (*ring)(struct hal *h, uint32_t core, uint32_t bits),
+		    uint32_t bits)
 {
-	struct step *s = arg;
-
 	switch (shm_wake_check(s->slot, SNOO_ABI_ANY)) {
 	case SHM_WAKE_FUTEX:
-		hal_ring(s->d->hal, s->rank->slot, SNOO_ABI_BELL_NEWS);
+		ring(s->d->hal, s->rank->slot, bits);
 		break;
 	case SHM_WAKE_EVENTFD:
 		s->bell = true;
@@ -179,6 +180,11 @@ static void wake_step(void *arg)
 	case SHM_WAKE_NONE:
 		break;
 	}
+}
+
+static void wake_step(void *arg)
+{
+	wake_by(arg, hal_ring, SNOO_ABI_BELL_NEWS);
 }
 
 int touch_wake(const struct rank *r)
@@ -190,22 +196,11 @@ int touch_wake(const struct rank *r)
 
 static void reach_step(void *arg)
 {
-	struct step *s = arg;
-
-	switch (shm_wake_check(s->slot, SNOO_ABI_ANY)) {
-	case SHM_WAKE_FUTEX:
-		/*
-		 * Whatever is pending: a ringer of another kernel has set its
-		 * bit, and its wake-up went to nobody.
-		 */
-		hal_nudge(s->d->hal, s->rank->slot, SNOO_ABI_BELL_DATA);
-		break;
-	case SHM_WAKE_EVENTFD:
-		s->bell = true;
-		break;
-	case SHM_WAKE_NONE:
-		break;
-	}
+	/*
+	 * Whatever is pending: a ringer of another kernel has set its bit, and
+	 * its wake-up went to nobody.
+	 */
+	wake_by(arg, hal_nudge, SNOO_ABI_BELL_DATA);
 }
 
 int touch_ring(const struct rank *r)
