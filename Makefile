@@ -273,7 +273,7 @@ layers_T   := tests/layers.sh
 headers_T  := tests/headers.sh
 man_T      := tests/man.sh
 abi_T      := $(call scripts,abi)
-unit_T     := $(call progs_of,$(unit_C))
+unit_T     := $(call progs_of,$(unit_C)) $(sort $(wildcard tests/unit/*/*.sh))
 hal_T      := $(call progs_of,$(hal_C))
 platform_T := $(call progs_of,$(platform_C)) $(call scripts,platform)
 model_T    := $(wildcard tests/model/run.sh)
@@ -287,7 +287,7 @@ VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
 
 # What has to be built first.
-unit_B     := $(unit_T)
+unit_B     := $(call progs_of,$(unit_C))
 hal_B      := $(hal_T)
 abi_B      := $(call progs_of,$(abi_C)) $(LIBRARY)
 layers_B   := $(foreach l,$(LAYERS),$(if $(call srcs,$l),$B/alone/$l.so))
@@ -547,4 +547,6 @@ install_missing = \
 clean: ## remove the build folder of this SAN
 	rm -rf $B
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+# Not of the builds for other processors, and not what was fetched for them.
+-include $(shell find $B \( -path $B/cross -o -path $B/cache \) -prune -o \
+	   -type f -name '*.d' -print 2>/dev/null)
