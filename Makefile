@@ -17,6 +17,9 @@ FUZZ_S   ?= 5
 STRESS_S ?= 5
 FUZZCC   ?= clang
 BPFCC    ?= clang
+BPF      ?= 1# 0: without the programs in the kernel, and without libbpf
+OBJCOPY  ?= objcopy
+PKG_CONFIG ?= pkg-config
 CROSS    ?= mips64el-linux-gnuabi64-gcc
 
 comma := ,
@@ -76,7 +79,8 @@ shm_NEEDS    :=
 hal_NEEDS    := shm
 client_NEEDS := hal shm
 daemon_NEEDS := hal shm
-daemon_LIBS  := $(shell pkg-config --libs libuv jansson hwloc libbpf 2>/dev/null)
+daemon_LIBS  := $(shell $(PKG_CONFIG) --libs libuv jansson hwloc \
+		  $(if $(filter 0,$(BPF)),,libbpf) 2>/dev/null)
 tools_LIBS   := -Wl,--as-needed -luv -ljansson
 
 # needs FILE [LAYER]: the layers whose headers a test or bench program includes;
@@ -194,7 +198,7 @@ $B/$1lib/libsnoo-client.so: $B/$1lib/$(SONAME)
 $B/$1lib/libsnoo-client.a: $(call obj,client $(client_NEEDS),$(1:/=))
 	@mkdir -p $$(@D)
 	$$(call say,AR)$$(CC) -r -nostdlib -o $B/$1lib/snoo-client.o $$^ && \
-		objcopy --wildcard --keep-global-symbol='snoo_*' \
+		$(OBJCOPY) --wildcard --keep-global-symbol='snoo_*' \
 			--keep-global-symbol='SNOO_*' $B/$1lib/snoo-client.o && \
 		rm -f $$@ && $(AR) rcs $$@ $B/$1lib/snoo-client.o && \
 		rm -f $B/$1lib/snoo-client.o
@@ -228,8 +232,8 @@ $(MICRO:%.c=$B/%): $B/obj/bench.a
 
 # daemon/bpf/x.bpf.c becomes daemon/bpf/x.skel.h in the build folder; only
 # daemon/telem*.c sees it.
-BPF  := $(wildcard daemon/bpf/*.bpf.c)
-SKEL := $(BPF:%.bpf.c=$B/gen/%.skel.h)
+BPF_C := $(if $(filter 0,$(BPF)),,$(wildcard daemon/bpf/*.bpf.c))
+SKEL := $(BPF_C:%.bpf.c=$B/gen/%.skel.h)
 ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 
 $B/gen/%.bpf.o: %.bpf.c $(wildcard daemon/bpf/*.h)
@@ -240,7 +244,7 @@ $B/gen/%.skel.h: $B/gen/%.bpf.o
 	$(call say,SKEL)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< >$@
 TELEM_OBJ := $(foreach t,obj tp/obj fuzz/obj,\
 	       $(patsubst %.c,$B/$t/%.o,$(wildcard daemon/telem*.c)))
-ifneq ($(BPF),)
+ifneq ($(BPF_C),)
 $(TELEM_OBJ): EXTRA := -isystem $B/gen
 $(TELEM_OBJ): $(SKEL)
 endif
