@@ -18,6 +18,7 @@ STRESS_S ?= 5
 FUZZCC   ?= clang
 BPFCC    ?= clang
 BPF      ?= 1# 0: without the programs in the kernel, and without libbpf
+NM       ?= nm
 OBJCOPY  ?= objcopy
 PKG_CONFIG ?= pkg-config
 CROSS    ?= mips64el-linux-gnuabi64-gcc
@@ -193,15 +194,19 @@ $B/$1lib/$(SONAME): $(call obj,client $(client_NEEDS),$(1:/=)) client/libsnoo-cl
 		-Wl,--version-script=client/libsnoo-client.map -o $$@ $$(filter %.o,$$^)
 $B/$1lib/libsnoo-client.so: $B/$1lib/$(SONAME)
 	@ln -sf $(SONAME) $$@
-# One object in which only the public names are global, so that no helper of
-# ours can meet an application's function of the same name.
-$B/$1lib/libsnoo-client.a: $(call obj,client $(client_NEEDS),$(1:/=))
+# Helpers are renamed, so that none can meet an application's function of the
+# same name.  To make them local would be neater, but a call from one object to
+# another stays, on MIPS, one that has to find a global name.
+$B/$1lib/libsnoo-client.a: $(call obj,client $(client_NEEDS),$(1:/=)) Makefile
 	@mkdir -p $$(@D)
-	$$(call say,AR)$$(CC) -r -nostdlib -o $B/$1lib/snoo-client.o $$^ && \
-		$(OBJCOPY) --wildcard --keep-global-symbol='snoo_*' \
-			--keep-global-symbol='SNOO_*' $B/$1lib/snoo-client.o && \
+	$$(call say,AR)$$(CC) -r -nostdlib -o $B/$1lib/snoo-client.o $$(filter %.o,$$^) && \
+		$(NM) -g --defined-only $B/$1lib/snoo-client.o | \
+		awk '$$$$3 !~ /^(snoo|SNOO)_/ { print $$$$3, "snoo_own_" $$$$3 }' \
+			>$B/$1lib/snoo-client.names && \
+		$(OBJCOPY) --redefine-syms=$B/$1lib/snoo-client.names \
+			$B/$1lib/snoo-client.o && \
 		rm -f $$@ && $(AR) rcs $$@ $B/$1lib/snoo-client.o && \
-		rm -f $B/$1lib/snoo-client.o
+		rm -f $B/$1lib/snoo-client.o $B/$1lib/snoo-client.names
 endef
 $(eval $(call programs,))
 $(eval $(call programs,tp/))
