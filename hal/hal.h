@@ -43,6 +43,7 @@
 #ifndef HAL_HAL_H
 #define HAL_HAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hal/regs.h"
@@ -55,6 +56,8 @@ struct hal;
 #define HAL_CAP_MAIL	0x4u	/* mail_send, mail_recv */
 #define HAL_CAP_STICKY	0x8u	/* a pending bit stays until it is taken;
 				 * without: look for work, not for bits */
+
+#define HAL_TEXT	256u	/* bytes of a sentence, NUL included */
 
 /* struct hal_params.flags */
 #define HAL_FAULT_WIPE	0x1u	/* emul: "the kernel" clears STATUS behind
@@ -82,6 +85,13 @@ struct hal_params {
 	uint32_t flags;
 };
 
+/** struct hal_where - Where a core of the kernel's numbering is */
+struct hal_where {
+	bool online;			/* when last looked */
+	uint32_t node;
+	uint32_t core;			/* within the node, 0..3 */
+};
+
 /**
  * struct hal_ops - What a back end promises
  *
@@ -92,8 +102,9 @@ struct hal_ops {
 	const char *name;		/* "emul", "loongson" */
 
 	/* Can this back end drive this machine?  Changes nothing.
-	 * -ENODEV: other hardware.  -EACCES: right hardware, no permission. */
-	int (*probe)(void);
+	 * -ENODEV: other hardware.  -EACCES: right hardware, no permission.
+	 * On failure @why says what is missing and what to do about it. */
+	int (*probe)(char why[HAL_TEXT]);
 
 	/* On failure *@out is NULL and nothing is left mapped. */
 	int (*open)(struct hal **out, const struct hal_params *p);
@@ -109,6 +120,10 @@ struct hal_ops {
 			 uint64_t word);
 	int (*mail_recv)(struct hal *h, uint32_t box, uint64_t *word);
 	int (*regs)(struct hal *h, uint32_t core, struct hal_regs *snapshot);
+
+	/* Optional: without, every core is online for ever. */
+	int (*refresh)(struct hal *h);
+	void (*where)(struct hal *h, uint32_t core, struct hal_where *out);
 };
 
 /* A back end's handle begins with this; only back ends and hal.c look in. */
@@ -130,6 +145,16 @@ extern const struct hal_ops hal_loongson;
  * Return: its operations, or NULL if there is no such back end
  */
 const struct hal_ops *hal_find(const char *name);
+
+/**
+ * hal_probe() - Can a back end drive this machine?  Changes nothing
+ * @why:	On failure a sentence: what is missing, and what to do about it
+ *
+ * Return: 0 on success, negative error code otherwise
+ *	-ENODEV	 other hardware, or a virtual machine
+ *	-EACCES	 the right hardware, but the system does not let us
+ */
+int hal_probe(const struct hal_ops *ops, char why[HAL_TEXT]);
 
 /**
  * hal_open() - Open a back end
@@ -270,5 +295,24 @@ int hal_mail_recv(struct hal *h, uint32_t box, uint64_t *word);
  *	-ENODEV	 @core was offline when the handle was opened
  */
 int hal_read_regs(struct hal *h, uint32_t core, struct hal_regs *snapshot);
+
+/**
+ * hal_refresh() - Look again which cores are online
+ *
+ * From then on nothing is written to a core that is offline (-ENODEV), and one
+ * that has come back can be reached.  Its mailboxes may hold what the kernel
+ * left there.
+ *
+ * Return: how many cores changed, 0 or more; or negative error code: nothing
+ *	   changed
+ */
+int hal_refresh(struct hal *h);
+
+/**
+ * hal_where() - Where core @core of the kernel's numbering is
+ *
+ * Return: 0, or -EINVAL: @core is out of range
+ */
+int hal_where(struct hal *h, uint32_t core, struct hal_where *out);
 
 #endif /* HAL_HAL_H */

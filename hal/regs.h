@@ -39,6 +39,8 @@
 #define HAL_REG_MAILBOX3	0x38
 #define HAL_REG_STRIDE		0x100	/* bytes from core to core */
 
+#define HAL_NODE_CORES		4	/* blocks in one page */
+
 #define HAL_MAILBOXES		4
 #define HAL_MAIL_FIRST		1	/* mailbox 0 starts cores: not ours */
 #define HAL_MAIL_LAST		3

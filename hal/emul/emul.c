@@ -27,8 +27,9 @@
 #include "hal/emul/emul.h"
 
 /* The emulation needs shared memory and nothing of the machine. */
-static int emul_probe(void)
+static int emul_probe(char why[HAL_TEXT])
 {
+	(void)why;
 	return 0;
 }
 
