@@ -15,16 +15,23 @@ static const struct hal_ops *const backends[] = { &hal_loongson, &hal_emul };
 const struct hal_ops *hal_find(const char *name)
 {
 	size_t n = sizeof(backends) / sizeof(backends[0]);
+	char why[HAL_TEXT];
 
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(name, "auto") == 0) {
-			if (backends[i]->probe() == 0)
+			if (backends[i]->probe(why) == 0)
 				return backends[i];
 		} else if (strcmp(name, backends[i]->name) == 0) {
 			return backends[i];
 		}
 	}
 	return NULL;
+}
+
+int hal_probe(const struct hal_ops *ops, char why[HAL_TEXT])
+{
+	why[0] = '\0';
+	return ops->probe(why);
 }
 
 int hal_open(struct hal **out, const struct hal_ops *ops,
@@ -129,4 +136,23 @@ int hal_read_regs(struct hal *h, uint32_t core, struct hal_regs *snapshot)
 	if (core >= h->ncores)
 		return -EINVAL;
 	return h->ops->regs(h, core, snapshot);
+}
+
+int hal_refresh(struct hal *h)
+{
+	return h->ops->refresh ? h->ops->refresh(h) : 0;
+}
+
+int hal_where(struct hal *h, uint32_t core, struct hal_where *out)
+{
+	*out = (struct hal_where){
+		.online = true,
+		.node = core / HAL_NODE_CORES,
+		.core = core % HAL_NODE_CORES,
+	};
+	if (core >= h->ncores)
+		return -EINVAL;
+	if (h->ops->where)
+		h->ops->where(h, core, out);
+	return 0;
 }

@@ -34,15 +34,17 @@
  * Common rules, checked by tests/hal/conformance.c against every back end:
  *
  *  - 0 or a count on success, -errno on failure; never log
- *  - only open() and close() allocate; only wait() sleeps
- *  - ring, nudge, mail_send and regs: any thread.  arm, take, wait and
- *    mail_recv: one thread for each handle, and one handle for each core
+ *  - only open(), close() and refresh() allocate; only wait() sleeps
+ *  - ring, nudge, mail_send and regs: any thread.  arm, take, wait,
+ *    mail_recv, refresh and where: one thread for each handle, and one handle
+ *    for each core.  Nobody else uses the handle during refresh
  *  - nothing that a peer writes into the registers makes a call fault, loop
  *    without end or touch another core's block
  */
 #ifndef HAL_HAL_H
 #define HAL_HAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hal/regs.h"
@@ -56,9 +58,12 @@ struct hal;
 #define HAL_CAP_STICKY	0x8u	/* a pending bit stays until it is taken;
 				 * without: look for work, not for bits */
 
+#define HAL_TEXT	256u	/* bytes of a sentence, NUL included */
+
 /* struct hal_params.flags */
 #define HAL_FAULT_WIPE	0x1u	/* emul: "the kernel" clears STATUS behind
 				 * each ring, as Linux does on Loongson */
+#define HAL_FAULT_OFFLINE 0x8u	/* emul: cores go offline by emul_offline() */
 #define HAL_ALLOW_GUEST	0x2u	/* loongson: also inside a virtual machine */
 #define HAL_KEEP_MAIL	0x4u	/* loongson: leave our mailboxes as they are,
 				 * for whoever takes over from a dead process */
@@ -82,6 +87,13 @@ struct hal_params {
 	uint32_t flags;
 };
 
+/** struct hal_where - Where a core of the kernel's numbering is */
+struct hal_where {
+	bool online;			/* when last looked */
+	uint32_t node;
+	uint32_t core;			/* within the node, 0..3 */
+};
+
 /**
  * struct hal_ops - What a back end promises
  *
@@ -92,8 +104,9 @@ struct hal_ops {
 	const char *name;		/* "emul", "loongson" */
 
 	/* Can this back end drive this machine?  Changes nothing.
-	 * -ENODEV: other hardware.  -EACCES: right hardware, no permission. */
-	int (*probe)(void);
+	 * -ENODEV: other hardware.  -EACCES: right hardware, no permission.
+	 * On failure @why says what is missing and what to do about it. */
+	int (*probe)(char why[HAL_TEXT]);
 
 	/* On failure *@out is NULL and nothing is left mapped. */
 	int (*open)(struct hal **out, const struct hal_params *p);
@@ -109,6 +122,10 @@ struct hal_ops {
 			 uint64_t word);
 	int (*mail_recv)(struct hal *h, uint32_t box, uint64_t *word);
 	int (*regs)(struct hal *h, uint32_t core, struct hal_regs *snapshot);
+
+	/* Optional: without, every core is online for ever. */
+	int (*refresh)(struct hal *h);
+	void (*where)(struct hal *h, uint32_t core, struct hal_where *out);
 };
 
 /* A back end's handle begins with this; only back ends and hal.c look in. */
@@ -130,6 +147,16 @@ extern const struct hal_ops hal_loongson;
  * Return: its operations, or NULL if there is no such back end
  */
 const struct hal_ops *hal_find(const char *name);
+
+/**
+ * hal_probe() - Can a back end drive this machine?  Changes nothing
+ * @why:	On failure a sentence: what is missing, and what to do about it
+ *
+ * Return: 0 on success, negative error code otherwise
+ *	-ENODEV	 other hardware, or a virtual machine
+ *	-EACCES	 the right hardware, but the system does not let us
+ */
+int hal_probe(const struct hal_ops *ops, char why[HAL_TEXT]);
 
 /**
  * hal_open() - Open a back end
@@ -242,7 +269,7 @@ int hal_wait(struct hal *h, int64_t timeout_ns);
  * Return: 0 on success, negative error code otherwise
  *	-EAGAIN		the last word was not taken yet; nothing was written
  *	-EINVAL		@core, @box or @word is out of range
- *	-ENODEV		@core was offline when the handle was opened
+ *	-ENODEV		@core was offline when the handle last looked
  *	-EOPNOTSUPP	the back end has no mailboxes
  */
 int hal_mail_send(struct hal *h, uint32_t core, uint32_t box, uint64_t word);
@@ -258,6 +285,7 @@ int hal_mail_send(struct hal *h, uint32_t core, uint32_t box, uint64_t word);
  * Return: 0 on success, negative error code otherwise
  *	-EAGAIN		the mailbox is empty
  *	-EINVAL		@box is out of range or the handle has no core
+ *	-ENODEV		our core was offline when the handle last looked
  *	-EOPNOTSUPP	the back end has no mailboxes
  */
 int hal_mail_recv(struct hal *h, uint32_t box, uint64_t *word);
@@ -267,8 +295,27 @@ int hal_mail_recv(struct hal *h, uint32_t box, uint64_t *word);
  *
  * Return: 0 on success, negative error code otherwise
  *	-EINVAL	 @core is out of range
- *	-ENODEV	 @core was offline when the handle was opened
+ *	-ENODEV	 @core was offline when the handle last looked
  */
 int hal_read_regs(struct hal *h, uint32_t core, struct hal_regs *snapshot);
+
+/**
+ * hal_refresh() - Look again which cores are online
+ *
+ * From then on nothing is written to a core that is offline (-ENODEV), and one
+ * that has come back can be reached.  Its mailboxes may hold what the kernel
+ * left there.
+ *
+ * Return: how many cores changed, 0 or more; or negative error code: nothing
+ *	   changed
+ */
+int hal_refresh(struct hal *h);
+
+/**
+ * hal_where() - Where core @core of the kernel's numbering is
+ *
+ * Return: 0, or -EINVAL: @core is out of range
+ */
+int hal_where(struct hal *h, uint32_t core, struct hal_where *out);
 
 #endif /* HAL_HAL_H */

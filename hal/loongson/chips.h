@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHIP_NODE_CORES	4	/* register blocks in one page */
-
 /**
  * struct chip - One family of processors
  * @name:	For messages

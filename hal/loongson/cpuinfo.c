@@ -78,8 +78,8 @@ static int line_of(struct loongson_machine *m, char *key, char *value,
 			return -ENODEV;
 		*cur = &m->cpu[n];
 		(*cur)->online = true;
-		(*cur)->node = (uint32_t)n / CHIP_NODE_CORES;
-		(*cur)->core = (uint32_t)n % CHIP_NODE_CORES;
+		(*cur)->node = (uint32_t)n / HAL_NODE_CORES;
+		(*cur)->core = (uint32_t)n % HAL_NODE_CORES;
 		if (n >= m->ncpus)
 			m->ncpus = (uint32_t)n + 1;
 		return 0;
@@ -94,7 +94,7 @@ static int line_of(struct loongson_machine *m, char *key, char *value,
 	if (*cur && strcmp(key, "core") == 0) {
 		n = strtoul(value, NULL, 10);
 		/* Some kernels count cores through all packages. */
-		(*cur)->core = (uint32_t)n % CHIP_NODE_CORES;
+		(*cur)->core = (uint32_t)n % HAL_NODE_CORES;
 		return 0;
 	}
 	if (!m->chip)
@@ -105,7 +105,7 @@ static int line_of(struct loongson_machine *m, char *key, char *value,
 /* Two CPUs on one block would be two receivers of one mailbox. */
 static int check_distinct(const struct loongson_machine *m)
 {
-	bool taken[LOONGSON_NODES][CHIP_NODE_CORES] = { 0 };
+	bool taken[LOONGSON_NODES][HAL_NODE_CORES] = { 0 };
 
 	for (uint32_t i = 0; i < m->ncpus; i++) {
 		const struct loongson_cpu *c = &m->cpu[i];

@@ -117,11 +117,12 @@ static int open_mem(void)
 	return errno == EACCES || errno == EPERM ? -EACCES : -ENODEV;
 }
 
-static int loongson_probe(void)
+static int loongson_probe(char why[HAL_TEXT])
 {
 	struct loongson_machine m;
 	int ret, fd;
 
+	(void)why;
 	ret = read_machine(&m);
 	if (ret)
 		return ret;

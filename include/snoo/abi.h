@@ -51,7 +51,7 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	2	/* 2: ASLEEP_EVENTFD is used */
+#define SNOO_ABI_MINOR	3	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -118,7 +118,7 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * CANCEL*  rx token       status                                          (* flag STREAM: transfer ends early)
  * PIECE*   rx token       payload ...                           (* flag STREAM)
  * PIECE    payload ...                                          (part of a run)
- * CONTROL  verb           argument
+ * CONTROL  verb           argument                                        (enum snoo_abi_verb)
  * LEAVE    0
  *
  * A run is a message in several lines: DATA with flag STREAM, whose inline
@@ -147,14 +147,43 @@ enum snoo_abi_type {
 enum snoo_abi_flag {
 	SNOO_ABI_WIDE	= 0x1,	/* word 1 match, word 2 immediate */
 	SNOO_ABI_SYNC	= 0x2,	/* the sender wants DONE at match */
-	SNOO_ABI_AFTER	= 0x4,	/* word 7: register messages to wait for */
 	SNOO_ABI_STREAM	= 0x8,	/* part of an accepted transfer; a run */
 };
 
-/* Verbs of a CONTROL line between two ranks. */
+/* Verbs of a CONTROL line: in a channel, or (GONE) in a register ring. */
 enum snoo_abi_verb {
 	SNOO_ABI_MOVED	= 1,	/* the channel goes on in the ring at word 2 */
+	SNOO_ABI_NUMBER	= 2,	/* the next envelope here is the pair's message
+				 * number word 2; see struct snoo_abi_register */
+	SNOO_ABI_GONE	= 3,	/* daemon: nothing more of rank word 2 comes */
 };
+
+/**
+ * struct snoo_abi_register - A register message on its way to or from the daemon
+ *
+ * The messages (DATA, BLOCK without STREAM, OFFER: the envelopes) of one rank
+ * to another are numbered from 0 on, however they travel.  Of what comes in a
+ * channel the number follows from the one before it, unless a NUMBER line
+ * says it; what comes through the registers says its own.  The receiver
+ * matches each in its turn, keeps those that come early, and drops one whose
+ * number it has had: so a message may be sent again on the other path.
+ *
+ * Two lines: DATA with STREAM (a run), context and tag in word 0, this struct
+ * as its payload, always whole.  In the rank's `out` ring @peer is whom it is
+ * for, in its `in` ring who sent it.
+ */
+struct snoo_abi_register {
+	uint32_t peer;			/* a rank of the job */
+	uint32_t length;		/* bytes, 0..SNOO_ABI_INLINE_MAX */
+	uint64_t number;
+	uint8_t data[SNOO_ABI_INLINE_MAX];	/* the rest of it is 0 */
+};
+
+SNOO_ABI_AT(struct snoo_abi_register, number, 8);
+SNOO_ABI_AT(struct snoo_abi_register, data,   16);
+SNOO_ABI_SIZE(struct snoo_abi_register,       72);
+
+#define SNOO_ABI_REGISTER_LINES	2
 
 /* Ways in which an offer can be fetched: bits of OFFER, one of ACCEPT. */
 enum snoo_abi_way {
@@ -196,6 +225,8 @@ struct snoo_abi_pool {
 	alignas(SNOO_ABI_PAIR)
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t state;		/* enum snoo_abi_pool_state */
+	/* daemon: 1: its register service sleeps, say LOOK after publishing */
+	_Atomic uint32_t asleep;
 };
 
 SNOO_ABI_AT(struct snoo_abi_pool, magic,       0x000);
@@ -211,6 +242,7 @@ SNOO_ABI_AT(struct snoo_abi_pool, arena_units, 0x048);
 SNOO_ABI_AT(struct snoo_abi_pool, nranks,      0x04c);
 SNOO_ABI_AT(struct snoo_abi_pool, epoch,       0x080);
 SNOO_ABI_AT(struct snoo_abi_pool, state,       0x084);
+SNOO_ABI_AT(struct snoo_abi_pool, asleep,      0x088);
 SNOO_ABI_SIZE(struct snoo_abi_pool,            0x100);
 
 enum snoo_abi_pool_state {
@@ -247,7 +279,7 @@ struct snoo_abi_rank {
 	_Atomic uint64_t allow;		/* bytes through blocks, since attach;
 					 * SNOO_ABI_UNLIMITED: no limit */
 	_Atomic uint32_t core;		/* kernel's number, or UINT32_MAX */
-	uint32_t reserved0;
+	_Atomic uint32_t registers;	/* 1: register messages can reach it */
 
 	alignas(SNOO_ABI_PAIR)
 	_Atomic uint64_t wait;		/* mode, wanted source: below */
@@ -278,6 +310,7 @@ SNOO_ABI_AT(struct snoo_abi_rank, news,          0x010);
 SNOO_ABI_AT(struct snoo_abi_rank, sharers,       0x014);
 SNOO_ABI_AT(struct snoo_abi_rank, allow,         0x018);
 SNOO_ABI_AT(struct snoo_abi_rank, core,          0x020);
+SNOO_ABI_AT(struct snoo_abi_rank, registers,     0x024);
 SNOO_ABI_AT(struct snoo_abi_rank, wait,          0x080);
 SNOO_ABI_AT(struct snoo_abi_rank, used,          0x100);
 SNOO_ABI_AT(struct snoo_abi_rank, want,          0x108);

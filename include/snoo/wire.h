@@ -16,12 +16,15 @@
  *       | <------------------------------ GRANT |  blocks
  *       | <------------------------------ BELLS |  + eventfds, if its job has
  *       |                                       |  ranks of another kernel
+ *       | <-------------------------- REGISTERS |  if the machine's carry
+ *       |                                       |  messages
  *       | <------------------------------ START |  all ranks are there
  *       |                 ...                   |
  *       | NEED -------------------------------> |  rings or blocks ran short
  *       | <------------------------------- GONE |  a rank left or died
  *       | ACK --------------------------------> |  drained what it had sent
  *       | RING -------------------------------> |  wake that one for me
+ *       | LOOK -------------------------------> |  a register message is there
  *       | <--------------------------- RESUMED  |  a new daemon took over
  *       | STATE ------------------------------> |  what it may have missed
  *       | LEAVE ------------------------------> |  finalize
@@ -41,7 +44,8 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		2u	/* 2: BELLS, RING, map_offset, RUN */
+#define SNOO_WIRE_MINOR		3u	/* 2: BELLS, RING, map_offset, RUN
+					 * 3: REGISTERS, LOOK */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -65,6 +69,9 @@ enum snoo_wire_type {
 	SNOO_WIRE_RUN		= 8,
 	SNOO_WIRE_SIGNAL	= 9,
 
+	/* rank to daemon */
+	SNOO_WIRE_LOOK		= 10,
+
 	/* daemon to rank */
 	SNOO_WIRE_WELCOME	= 65,	/* carries the pool's memfd */
 	SNOO_WIRE_START		= 66,
@@ -75,6 +82,7 @@ enum snoo_wire_type {
 	SNOO_WIRE_BYE		= 71,
 	SNOO_WIRE_ERROR		= 72,
 	SNOO_WIRE_BELLS		= 73,	/* carries eventfds */
+	SNOO_WIRE_REGISTERS	= 76,
 
 	/* and back */
 	SNOO_WIRE_STARTED	= 74,
@@ -243,7 +251,7 @@ SNOO_WIRE_SIZE(struct snoo_wire_bell, 8);
 #define SNOO_WIRE_BELLS_POLL	0x2u
 #define SNOO_WIRE_FDS		128	/* fds of one message, at most */
 
-/** struct snoo_wire_plain - LEAVE, BYE */
+/** struct snoo_wire_plain - LEAVE, BYE, LOOK */
 struct snoo_wire_plain {
 	struct snoo_wire_head head;
 };
@@ -273,6 +281,28 @@ SNOO_WIRE_SIZE(struct snoo_wire_rings, 16);
 SNOO_WIRE_SIZE(struct snoo_wire_ring, 16);
 
 /**
+ * struct snoo_wire_registers - The machine's registers carry small messages
+ *
+ * Said to a rank of the host before GRANT, and again when something changes
+ * and after RESUMED.  From then on it may put messages of up to @bytes for
+ * ranks whose slot says `registers` into the ring `out`, and must take those
+ * that come in the ring `in` (struct snoo_abi_register); both are its own, for
+ * as long as it is there.  Without SNOO_WIRE_REGISTERS_ON it sends nothing
+ * more that way, and goes on taking what comes.
+ */
+struct snoo_wire_registers {
+	struct snoo_wire_head head;
+	uint32_t flags;			/* SNOO_WIRE_REGISTERS_* */
+	uint32_t bytes;			/* of a message, at most */
+	struct snoo_wire_ring out;	/* the rank produces */
+	struct snoo_wire_ring in;	/* the daemon produces */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_registers, 16 + 2 * 16);
+
+#define SNOO_WIRE_REGISTERS_ON	0x1u
+
+/**
  * struct snoo_wire_grant - Blocks lent; @count entries follow
  *
  * A unit may come back in a block of another size: the generation says which
@@ -297,12 +327,16 @@ SNOO_WIRE_SIZE(struct snoo_wire_block, 16);
 struct snoo_wire_gone {
 	struct snoo_wire_head head;
 	uint32_t rank;
-	uint32_t state;			/* SNOO_ABI_LEFT or SNOO_ABI_DEAD */
+	uint32_t state;			/* SNOO_ABI_LEFT or SNOO_ABI_DEAD; plus
+					 * SNOO_WIRE_GONE_REGISTERS */
 	uint32_t gone;			/* epoch: grows with each GONE */
 	uint32_t slot;			/* that it had */
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_gone, 24);
+
+/* A SNOO_ABI_GONE line for it comes in the ring `in`: read until then. */
+#define SNOO_WIRE_GONE_REGISTERS	0x100u
 
 /** struct snoo_wire_resumed - A new daemon has adopted this session */
 struct snoo_wire_resumed {

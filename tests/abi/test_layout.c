@@ -41,6 +41,7 @@ static void pool(void)
 	FIELD(snoo_abi_pool, nranks);
 	FIELD(snoo_abi_pool, epoch);
 	FIELD(snoo_abi_pool, state);
+	FIELD(snoo_abi_pool, asleep);
 }
 
 static void rank(void)
@@ -54,7 +55,7 @@ static void rank(void)
 	FIELD(snoo_abi_rank, sharers);
 	FIELD(snoo_abi_rank, allow);
 	FIELD(snoo_abi_rank, core);
-	FIELD(snoo_abi_rank, reserved0);
+	FIELD(snoo_abi_rank, registers);
 	FIELD(snoo_abi_rank, wait);
 	FIELD(snoo_abi_rank, used);
 	FIELD(snoo_abi_rank, want);
@@ -72,6 +73,11 @@ static void arena(void)
 	SIZE(snoo_abi_desc);
 	FIELD(snoo_abi_desc, word);
 	FIELD(snoo_abi_desc, reserved);
+	SIZE(snoo_abi_register);
+	FIELD(snoo_abi_register, peer);
+	FIELD(snoo_abi_register, length);
+	FIELD(snoo_abi_register, number);
+	FIELD(snoo_abi_register, data);
 	SIZE(snoo_abi_job);
 	FIELD(snoo_abi_job, job);
 	FIELD(snoo_abi_job, capacity);
@@ -99,6 +105,7 @@ static void registers(void)
 	FIELD(hal_block, reserved0);
 	FIELD(hal_block, mail);
 	FIELD(hal_block, reserved1);
+	FIELD(hal_block, offline);
 }
 
 static void abi_values(void)
@@ -140,9 +147,11 @@ static void abi_values(void)
 	VALUE(SNOO_ABI_LEAVE);
 	VALUE(SNOO_ABI_WIDE);
 	VALUE(SNOO_ABI_SYNC);
-	VALUE(SNOO_ABI_AFTER);
 	VALUE(SNOO_ABI_STREAM);
 	VALUE(SNOO_ABI_MOVED);
+	VALUE(SNOO_ABI_NUMBER);
+	VALUE(SNOO_ABI_GONE);
+	VALUE(SNOO_ABI_REGISTER_LINES);
 	VALUE(SNOO_ABI_WAY_STREAM);
 	VALUE(SNOO_ABI_WAY_CMA);
 	VALUE(SNOO_ABI_WAY_POOL);
@@ -270,6 +279,12 @@ static void wire_down(void)
 	FIELD(snoo_wire_start, head);
 	FIELD(snoo_wire_start, size);
 	FIELD(snoo_wire_start, reserved);
+	SIZE(snoo_wire_registers);
+	FIELD(snoo_wire_registers, head);
+	FIELD(snoo_wire_registers, flags);
+	FIELD(snoo_wire_registers, bytes);
+	FIELD(snoo_wire_registers, out);
+	FIELD(snoo_wire_registers, in);
 	SIZE(snoo_wire_rings);
 	FIELD(snoo_wire_rings, head);
 	FIELD(snoo_wire_rings, count);
@@ -387,6 +402,10 @@ static void wire_values(void)
 	VALUE(SNOO_WIRE_BELLS);
 	VALUE(SNOO_WIRE_BELLS_ALL);
 	VALUE(SNOO_WIRE_BELLS_POLL);
+	VALUE(SNOO_WIRE_LOOK);
+	VALUE(SNOO_WIRE_REGISTERS);
+	VALUE(SNOO_WIRE_REGISTERS_ON);
+	VALUE(SNOO_WIRE_GONE_REGISTERS);
 	VALUE(SNOO_WIRE_FDS);
 }
 
