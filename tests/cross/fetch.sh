@@ -10,7 +10,8 @@
 # sysroot  downloads what they depend on, too (not what is recommended), and
 #	   unpacks all into DIR, so that --sysroot=DIR and qemu's -L DIR work:
 #	   /lib is usr/lib, symlinks are relative.  DIR is made once; with other
-#	   packages or another suite it is made anew.
+#	   packages or another suite it is made anew.  Packages in $ASSUMED count
+#	   as installed: they are left out, and what only they depend on.
 # sum	   prints how much was fetched for what lies in the cache.
 #
 # The system's apt is not touched: each ARCH-SUITE has a root of its own below
@@ -30,8 +31,8 @@ export LC_ALL=C
 KEYRING=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 DAY=1440	# minutes
 # Programs that packages of libraries depend on.  Nothing runs in a sysroot, so
-# they count as installed: half of the bytes.
-NOT_RUN="autoconf automake autotools-dev debianutils dpkg m4 perl tar"
+# they count as installed: half of the bytes.  And what the caller does without.
+ASSUMED="autoconf automake autotools-dev debianutils dpkg m4 perl tar ${ASSUMED:-}"
 
 say() {
 	printf 'fetch: %s\n' "$*" >&2
@@ -75,7 +76,7 @@ root() {
 	local arch=$1 suite=$2 uri p
 	R=$CACHE/apt/$arch-$suite
 	mkdir -p "$R"/{lists/partial,archives/partial,log} || exit 1
-	for p in $NOT_RUN; do
+	for p in $ASSUMED; do
 		printf '%s: %s\n' Package "$p" Version 999 Architecture all \
 			Multi-Arch foreign Status "install ok installed" \
 			Maintainer none Description none
@@ -320,7 +321,7 @@ unpack() {
 fetch_sysroot() {
 	local arch=$1 suite=$2 dir=$3 R out rc stamp
 	shift 3
-	stamp="$arch $suite $*"
+	stamp="$arch $suite $* without $ASSUMED"
 	[[ -f $dir/.fetched && $(<"$dir/.fetched") == "$stamp" ]] && return 0
 	if [[ -e $dir && ! -f $dir/.fetched && -n $(ls -A "$dir") ]]; then
 		say "$dir has something else in it"
