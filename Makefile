@@ -44,6 +44,12 @@ DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
 DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
 # Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
 DEPS_VM := binutils busybox-static cpio kmod qemu-system-x86
+# The Loongson machine of `make check-loongson`: what the emulator, which is
+# unpacked alone, is linked with.
+DEPS_LOONGSON := cpio libaio1 libbpf1 libcapstone4 libfdt1 libglib2.0-0 \
+	libgnutls30 libibverbs1 libjpeg62-turbo libnuma1 libpixman-1-0 libpmem1 \
+	libpng16-16 librdmacm1 libsasl2-2 libseccomp2 libslirp0 libudev1 \
+	liburing2 libvdeplug2 libzstd1 util-linux
 
 # ---- flags ------------------------------------------------------------------
 
@@ -124,7 +130,8 @@ BENCH_BIN   := $(if $(HAVE_CLIENT),$(BENCH:bench/%.c=$B/bench/%)) \
 .PHONY: all help run check unit abi abi-bless layers headers hal model mutants \
 	stress crash fuzz platform e2e bench bench-quick tidy cppcheck format \
 	format-check map man install uninstall deps deps-bench deps-vm clean \
-	run-vm check-vm tests check.run \
+	run-vm check-vm check-loongson deps-loongson loongson-there \
+	loongson-cross tests check.run \
 	cross-hal lib progs examples shellcheck
 
 all: progs lib examples $(BENCH_BIN) ## build programs, library, examples, bench
@@ -256,8 +263,8 @@ endif
 
 # ---- tests ------------------------------------------------------------------
 
-# A kind is a folder of tests/ or a check of the whole tree.  `vm` is one that
-# `make check` leaves to `make check-vm`: it boots guests.
+# A kind is a folder of tests/ or a check of the whole tree.  `vm` and `loongson`
+# are left to `make check-vm` and `make check-loongson`: they boot machines.
 ALL_KINDS := layers headers abi unit hal platform model mutants fuzz crash \
 	     stress e2e man
 KINDS ?= $(ALL_KINDS)
@@ -277,6 +284,7 @@ abi_C      := $(wildcard tests/abi/test_layout.c)
 vm_C       := $(sort $(call with_main,$(wildcard tests/vm/prog/*.c)))
 VM_SHARED  := $(filter-out $(vm_C),$(wildcard tests/vm/prog/*.c))
 VM_PROG    := $(vm_C:tests/vm/prog/%.c=$B/vm/prog/%)
+loongson_C := $(sort $(wildcard tests/loongson/prog/*.c))
 
 layers_T   := tests/layers.sh
 headers_T  := tests/headers.sh
@@ -294,6 +302,8 @@ e2e_T      := $(call scripts,e2e)
 # The rest of the folder serves them.
 VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
+LOONGSON_LIB := image init machine
+loongson_T := $(filter-out $(LOONGSON_LIB:%=tests/loongson/%.sh),$(call scripts,loongson))
 
 # What has to be built first.
 unit_B     := $(call progs_of,$(unit_C))
@@ -308,6 +318,8 @@ fuzz_B     := $(fuzz_T)
 crash_B    += $(if $(HAVE_CLIENT),$(e2e_C:tests/e2e/prog/%.c=$B/tp/e2e/%))
 e2e_B      := all $(if $(HAVE_CLIENT),$(e2e_C:tests/e2e/prog/%.c=$B/e2e/%))
 vm_B       := $(e2e_B) $(VM_PROG)
+loongson_B := $B/loongson/prog/ferry $B/vm/prog/link $B/vm/prog/cmd \
+	      $(if $(SAN),,loongson-cross)
 model_B    :=
 mutants_B  :=
 
@@ -332,6 +344,30 @@ $B/tp/e2e/%: $B/tp/obj/tests/e2e/prog/%.o $B/tp/obj/testlib.a $B/tp/lib/libsnoo-
 # The agent in a guest and its counterparts here.
 $(foreach s,$(vm_C),$(eval $(call program,$(s:tests/vm/prog/%.c=$B/vm/prog/%),$s $(VM_SHARED),,$(call needs,$s))))
 
+# test_* there are suites of hal/ for the machine's own registers.
+$(foreach s,$(loongson_C),$(eval $(if $(findstring /test_,$s),\
+	$(call program,$(s:tests/%.c=$B/%),$s $(wildcard tests/hal/conformance*.c),,hal shm,-lcmocka),\
+	$(call program,$(s:tests/%.c=$B/%),$s tests/vm/prog/port.c,,shm))))
+# What runs in the machine, built for it, and where its cores begin.
+LOONGSON_THERE := $(unit_B) $(hal_B) $(e2e_B) $B/vm/prog/agent \
+	$(loongson_C:tests/%.c=$B/%) $B/loongson/shim.bin
+$B/loongson/shim.bin: tests/loongson/shim.S
+	@mkdir -p $(@D)
+	$(call say,AS)$(CC) -mabi=64 -march=mips64r2 -mno-abicalls -fno-pic \
+		-nostdlib -c -o $(@:.bin=.o) $< && \
+		$(OBJCOPY) -O binary -j .text $(@:.bin=.o) $@
+loongson-there: $(LOONGSON_THERE)
+# Packages that cannot be had are the tests' affair: they say so and skip.
+loongson-cross:
+	@mkdir -p $B/loongson; rm -f $B/loongson/why; \
+	MAKE='$(MAKE)' tests/cross/build.sh mips64el loongson-there \
+		>$B/loongson/cross.log 2>&1; \
+	case $$? in \
+	0) ;; \
+	77) tail -n 1 $B/loongson/cross.log >$B/loongson/why ;; \
+	*) cat $B/loongson/cross.log; exit 1 ;; \
+	esac
+
 # A layer that calls upwards or sideways has an undefined symbol here.
 define alone
 $B/alone/$1.so: $(call obj,$1 $($1_NEEDS))
@@ -349,7 +385,7 @@ tests: $(sort $(foreach k,$(KINDS),$($k_B)))
 # recipe of the goal is not empty.
 KIND_GOALS := unit abi layers headers hal model mutants stress crash fuzz \
 	      platform e2e
-ifneq ($(filter check check-vm $(KIND_GOALS),$(MAKECMDGOALS)),)
+ifneq ($(filter check check-vm check-loongson $(KIND_GOALS),$(MAKECMDGOALS)),)
 ifeq ($(words $(MAKECMDGOALS)),1)
 MAKEFLAGS += -q -s
 QUIET_FAIL := 1
@@ -369,7 +405,7 @@ define check_recipe
 		STATUS='$(STATUS)'
 endef
 
-.PHONY: check.all check-vm.all $(KIND_GOALS:%=%.all)
+.PHONY: check.all check-vm.all check-loongson.all $(KIND_GOALS:%=%.all)
 check.all:
 	$(call check_recipe,$(KINDS))
 check: check.all ## every kind of test; KINDS="unit e2e" for some of them
@@ -377,6 +413,10 @@ check: check.all ## every kind of test; KINDS="unit e2e" for some of them
 check-vm.all:
 	$(call check_recipe,vm,deps-vm)
 check-vm: check-vm.all ## guests under QEMU: attach, die, reboot, pause, misbehave
+	$(if $(filter 0,$(file <$(STATUS))),,@false)
+check-loongson.all:
+	$(call check_recipe,loongson,deps-loongson)
+check-loongson: check-loongson.all ## a Loongson-3 under QEMU: its registers, a job on them
 	$(if $(filter 0,$(file <$(STATUS))),,@false)
 define kind
 $1.all:
@@ -535,6 +575,8 @@ deps-bench: ## the same for the peers that `make bench` runs
 
 deps-vm: ## the same for guests
 	@$(call install_missing,$(DEPS_VM))
+deps-loongson: ## the same for the Loongson machine
+	@$(call install_missing,$(DEPS_LOONGSON))
 
 install_missing = \
 	missing=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $1 2>/dev/null | \
