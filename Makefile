@@ -17,6 +17,10 @@ FUZZ_S   ?= 5
 STRESS_S ?= 5
 FUZZCC   ?= clang
 BPFCC    ?= clang
+BPF      ?= 1# 0: without the programs in the kernel, and without libbpf
+NM       ?= nm
+OBJCOPY  ?= objcopy
+PKG_CONFIG ?= pkg-config
 CROSS    ?= mips64el-linux-gnuabi64-gcc
 
 comma := ,
@@ -76,7 +80,8 @@ shm_NEEDS    :=
 hal_NEEDS    := shm
 client_NEEDS := hal shm
 daemon_NEEDS := hal shm
-daemon_LIBS  := $(shell pkg-config --libs libuv jansson hwloc libbpf 2>/dev/null)
+daemon_LIBS  := $(shell $(PKG_CONFIG) --libs libuv jansson hwloc \
+		  $(if $(filter 0,$(BPF)),,libbpf) 2>/dev/null)
 tools_LIBS   := -Wl,--as-needed -luv -ljansson
 
 # needs FILE [LAYER]: the layers whose headers a test or bench program includes;
@@ -189,15 +194,19 @@ $B/$1lib/$(SONAME): $(call obj,client $(client_NEEDS),$(1:/=)) client/libsnoo-cl
 		-Wl,--version-script=client/libsnoo-client.map -o $$@ $$(filter %.o,$$^)
 $B/$1lib/libsnoo-client.so: $B/$1lib/$(SONAME)
 	@ln -sf $(SONAME) $$@
-# One object in which only the public names are global, so that no helper of
-# ours can meet an application's function of the same name.
-$B/$1lib/libsnoo-client.a: $(call obj,client $(client_NEEDS),$(1:/=))
+# Helpers are renamed, so that none can meet an application's function of the
+# same name.  To make them local would be neater, but a call from one object to
+# another stays, on MIPS, one that has to find a global name.
+$B/$1lib/libsnoo-client.a: $(call obj,client $(client_NEEDS),$(1:/=)) Makefile
 	@mkdir -p $$(@D)
-	$$(call say,AR)$$(CC) -r -nostdlib -o $B/$1lib/snoo-client.o $$^ && \
-		objcopy --wildcard --keep-global-symbol='snoo_*' \
-			--keep-global-symbol='SNOO_*' $B/$1lib/snoo-client.o && \
+	$$(call say,AR)$$(CC) -r -nostdlib -o $B/$1lib/snoo-client.o $$(filter %.o,$$^) && \
+		$(NM) -g --defined-only $B/$1lib/snoo-client.o | \
+		awk '$$$$3 !~ /^(snoo|SNOO)_/ { print $$$$3, "snoo_own_" $$$$3 }' \
+			>$B/$1lib/snoo-client.names && \
+		$(OBJCOPY) --redefine-syms=$B/$1lib/snoo-client.names \
+			$B/$1lib/snoo-client.o && \
 		rm -f $$@ && $(AR) rcs $$@ $B/$1lib/snoo-client.o && \
-		rm -f $B/$1lib/snoo-client.o
+		rm -f $B/$1lib/snoo-client.o $B/$1lib/snoo-client.names
 endef
 $(eval $(call programs,))
 $(eval $(call programs,tp/))
@@ -228,8 +237,8 @@ $(MICRO:%.c=$B/%): $B/obj/bench.a
 
 # daemon/bpf/x.bpf.c becomes daemon/bpf/x.skel.h in the build folder; only
 # daemon/telem*.c sees it.
-BPF  := $(wildcard daemon/bpf/*.bpf.c)
-SKEL := $(BPF:%.bpf.c=$B/gen/%.skel.h)
+BPF_C := $(if $(filter 0,$(BPF)),,$(wildcard daemon/bpf/*.bpf.c))
+SKEL := $(BPF_C:%.bpf.c=$B/gen/%.skel.h)
 ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 
 $B/gen/%.bpf.o: %.bpf.c $(wildcard daemon/bpf/*.h)
@@ -240,7 +249,7 @@ $B/gen/%.skel.h: $B/gen/%.bpf.o
 	$(call say,SKEL)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< >$@
 TELEM_OBJ := $(foreach t,obj tp/obj fuzz/obj,\
 	       $(patsubst %.c,$B/$t/%.o,$(wildcard daemon/telem*.c)))
-ifneq ($(BPF),)
+ifneq ($(BPF_C),)
 $(TELEM_OBJ): EXTRA := -isystem $B/gen
 $(TELEM_OBJ): $(SKEL)
 endif
@@ -273,7 +282,7 @@ layers_T   := tests/layers.sh
 headers_T  := tests/headers.sh
 man_T      := tests/man.sh
 abi_T      := $(call scripts,abi)
-unit_T     := $(call progs_of,$(unit_C))
+unit_T     := $(call progs_of,$(unit_C)) $(sort $(wildcard tests/unit/*/*.sh))
 hal_T      := $(call progs_of,$(hal_C))
 platform_T := $(call progs_of,$(platform_C)) $(call scripts,platform)
 model_T    := $(wildcard tests/model/run.sh)
@@ -287,7 +296,7 @@ VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
 
 # What has to be built first.
-unit_B     := $(unit_T)
+unit_B     := $(call progs_of,$(unit_C))
 hal_B      := $(hal_T)
 abi_B      := $(call progs_of,$(abi_C)) $(LIBRARY)
 layers_B   := $(foreach l,$(LAYERS),$(if $(call srcs,$l),$B/alone/$l.so))
@@ -547,4 +556,6 @@ install_missing = \
 clean: ## remove the build folder of this SAN
 	rm -rf $B
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+# Not of the builds for other processors, and not what was fetched for them.
+-include $(shell find $B \( -path $B/cross -o -path $B/cache \) -prune -o \
+	   -type f -name '*.d' -print 2>/dev/null)
