@@ -21,10 +21,10 @@
 #include "hal/loongson/loongson.h"
 #include "tests/hal/conformance.h"
 
-#define PAGE	16384
-#define IPI	0x1000		/* of core 0's block in the page */
+#define PAGE 16384
+#define IPI  0x1000 /* of core 0's block in the page */
 
-static uint8_t *page[2];	/* two nodes */
+static uint8_t *page[2]; /* two nodes */
 static struct loongson_machine machine;
 
 /* Eight cores on two chips; CPU 5 is offline; the firmware keeps a core. */
@@ -63,6 +63,21 @@ static int open_core(struct hal **out, uint32_t self, uint32_t flags)
 	return loongson_open_at(out, &p, &machine, node);
 }
 
+static int fake_open(struct hal **out, const struct hal_params *p)
+{
+	return open_core(out, p->self, p->flags);
+}
+
+/* The back end, but for where its registers are. */
+static void params(struct mail_params *p)
+{
+	static struct hal_ops fake;
+
+	fake = hal_loongson;
+	fake.open = fake_open;
+	p->ops = &fake;
+}
+
 static struct hal_block *block(uint32_t core)
 {
 	const struct loongson_cpu *c = &machine.cpu[core];
@@ -72,11 +87,12 @@ static struct hal_block *block(uint32_t core)
 }
 
 static const struct conformance loongson = {
-	.ncores	= 5,
-	.caps	= HAL_CAP_MAIL,
-	.fresh	= fresh,
-	.open	= open_core,
-	.block	= block,
+	.ncores = 5,
+	.caps = HAL_CAP_MAIL,
+	.fresh = fresh,
+	.open = open_core,
+	.params = params,
+	.block = block,
 };
 
 static int setup(void **state)
@@ -114,8 +130,10 @@ static void test_each_known_model_is_told_apart(void **state)
 		{ "Model Name\t: Loongson-3A5000-HV", "3A5000" },
 	};
 	static const char *const unknown[] = {
-		"model name\t: Loongson-3A6000", "cpu model\t: MIPS 24Kc V8.0",
-		"model name\t: AMD EPYC", "cpu model\t: ICT Loongson-3 V0.99",
+		"model name\t: Loongson-3A6000",
+		"cpu model\t: MIPS 24Kc V8.0",
+		"model name\t: AMD EPYC",
+		"cpu model\t: ICT Loongson-3 V0.99",
 	};
 	struct loongson_machine m;
 	char text[256];
@@ -136,7 +154,8 @@ static void test_each_known_model_is_told_apart(void **state)
 static void test_impossible_numbers_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"processor : 64\n", "processor : -1\n",
+		"processor : 64\n",
+		"processor : -1\n",
 		"processor : 0\npackage : 16\n",
 		/* two CPUs on one block */
 		("processor : 0\npackage : 0\ncore : 1\n"
@@ -162,7 +181,8 @@ static void test_a_guest_is_recognised(void **state)
 	assert_int_equal(parse(&m,
 			       "machine : loongson,loongson64v-4core-virtio\n"
 			       "processor : 0\n"
-			       "cpu model : ICT Loongson-3 V0.1 FPU V0.1\n"), 0);
+			       "cpu model : ICT Loongson-3 V0.1 FPU V0.1\n"),
+			 0);
 	assert_true(m.guest);
 }
 
@@ -280,7 +300,7 @@ static void test_other_machines_are_refused(void **state)
 	assert_null(h);
 }
 
-#define T(f)	cmocka_unit_test_setup(f, setup)
+#define T(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
