@@ -42,6 +42,7 @@
 #include "daemon/guest_run.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
+#include "daemon/locks.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/opts.h"
@@ -136,33 +137,21 @@ static unsigned int domains_served(const struct daemon *dm)
 
 static int lock_all(const struct daemon *dm, int *fds)
 {
-	const struct conf *c = dm->sh.conf;
+	char why[DOMAIN_TEXT];
+	int ret = locks_take(dm->sh.conf, domains_served(dm), fds, why);
 
-	for (unsigned int i = 0; i < domains_served(dm); i++) {
-		char why[DOMAIN_TEXT];
-		int ret = domain_lock(&fds[i], c->runtime_dir,
-				      c->domains[i].name, why);
-
-		if (ret) {
-			while (i--)
-				close(fds[i]);
-			return say(ret == -EALREADY ? EXIT_SERVED :
-				   EXIT_FAILED, why);
-		}
-	}
-	return EXIT_OK;
+	if (ret == 0)
+		return EXIT_OK;
+	return say(ret == -EALREADY ? EXIT_SERVED : EXIT_FAILED, why);
 }
 
 /* Before we become the keeper: is there anything to keep for us? */
 static int probe_locks(const struct daemon *dm)
 {
-	unsigned int n = domains_served(dm);
-	int *fds = calloc(n, sizeof(*fds));
+	int *fds = locks_new(dm->sh.conf);
 	int code = fds ? lock_all(dm, fds) : EXIT_FAILED;
 
-	for (unsigned int i = 0; code == EXIT_OK && i < n; i++)
-		close(fds[i]);
-	free(fds);
+	locks_free(dm->sh.conf, fds);
 	return code;
 }
 
@@ -509,14 +498,12 @@ static int open_programs(struct daemon *dm)
 static int run(struct daemon *dm)
 {
 	struct conf *c = dm->sh.conf;
-	int *locks = calloc(c->ndomains, sizeof(*locks));
+	int *locks = locks_new(c);
 	const struct keeper_fd *inherited;
 	int code, ret;
 
 	if (!locks)
 		return say(EXIT_FAILED, "out of memory");
-	for (unsigned int i = 0; i < c->ndomains; i++)
-		locks[i] = -1;
 	/* Before keeper_open() takes it out of the environment. */
 	dm->has_keeper = getenv(KEEPER_ENV) != NULL;
 	ret = sdnotify_open(&dm->notify, NULL);
@@ -535,10 +522,7 @@ static int run(struct daemon *dm)
 		code = serve(dm, locks);
 out:
 	close_all(dm, code);
-	for (unsigned int i = 0; i < c->ndomains; i++)
-		if (locks[i] >= 0)
-			close(locks[i]);
-	free(locks);
+	locks_free(c, locks);
 	return code;
 }
 
