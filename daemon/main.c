@@ -10,7 +10,7 @@
  *				runner, which starts programs for the host
  *  5. privs_begin()		no new privileges
  *  6. machine			topology, seats
- *  7. loop, signals
+ *  7. loop, signals; the machine's registers (role host)
  *  8. domains			made, or adopted from a daemon that died;
  *				in a VM (role guest) the devices and the
  *				sessions of its processes instead
@@ -24,7 +24,6 @@
  * domain is served already, 75 handed over to the next daemon.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +47,7 @@
 #include "daemon/opts.h"
 #include "daemon/place.h"
 #include "daemon/privs.h"
+#include "daemon/regs.h"
 #include "daemon/rundir.h"
 #include "daemon/sdnotify.h"
 #include "daemon/state.h"
@@ -358,6 +358,14 @@ static int open_domains(struct daemon *dm, int *locks)
 	return EXIT_OK;
 }
 
+static int open_registers(struct daemon *dm)
+{
+	char why[REGS_TEXT];
+	int ret = regs_open(&dm->sh.regs, &dm->sh, why);
+
+	return ret ? say(code_of(ret), why) : EXIT_OK;
+}
+
 static int open_guest(struct daemon *dm, int *lock)
 {
 	struct guest *g;
@@ -438,6 +446,9 @@ static int serve(struct daemon *dm, int *locks)
 	if (ret)
 		return say(EXIT_FAILED, strerror(-ret));
 	code = check_budget(dm);
+	/* In a VM they would be the hypervisor's. */
+	if (code == EXIT_OK && !dm->in_vm)
+		code = open_registers(dm);
 	if (code == EXIT_OK)
 		code = dm->in_vm ? open_guest(dm, locks) :
 		       open_domains(dm, locks);
@@ -474,6 +485,7 @@ static void close_all(struct daemon *dm, int code)
 	guest_run_close(dm->sh.programs, again);
 	while (dm->sh.domains)
 		domain_close(dm->sh.domains, end);
+	regs_close(dm->sh.regs);
 	loop_unwatch(dm->keeper_death);
 	loop_timer_close(dm->watchdog);
 	loop_close(dm->sh.loop);

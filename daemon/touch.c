@@ -125,6 +125,10 @@ static void again_step(void *arg)
 	/* Relaxed: for status; the member entry is what peers go by. */
 	atomic_store_explicit(&s->slot->core, (uint32_t)r->led.core,
 			      memory_order_relaxed);
+	/* Relaxed: who believes an old one sends to a ring that is read. */
+	atomic_store_explicit(&s->slot->registers,
+			      r->registers && state_rank_alive(r),
+			      memory_order_relaxed);
 	atomic_store_explicit(&s->slot->state, state_member(r),
 			      memory_order_release);
 }
