@@ -98,6 +98,12 @@ static bool meet(struct snoo *ctx, struct peer *p)
 	return p->there != NULL;
 }
 
+void channel_short(struct peer *p)
+{
+	p->tx_short = p->tx_open && !p->unsaid;
+	p->rx_short = p->rx_open && p->ahead == 0 && list_empty(&p->parked);
+}
+
 int channel_ready(struct snoo *ctx, struct peer *p)
 {
 	struct snoo_wire_ring ring;
@@ -110,6 +116,7 @@ int channel_ready(struct snoo *ctx, struct peer *p)
 		return -EAGAIN;
 	p->tx_open = true;
 	p->large = false;
+	channel_short(p);
 	SNOO_TESTPOINT("channel_taken");
 	shm_job_announce(&ctx->job, p->rank, ctx->rank, ring.offset);
 	SNOO_TESTPOINT("channel_announced");
@@ -276,6 +283,7 @@ void channel_open_rx(struct snoo *ctx, struct peer *p)
 	}
 	p->rx_open = true;
 	ctx->rx[ctx->nrx++] = p;
+	channel_short(p);
 }
 
 int channel_newcomers(struct snoo *ctx)
@@ -336,6 +344,7 @@ static void forget_rx(struct snoo *ctx, struct peer *p)
 		}
 	}
 	p->rx_open = false;
+	channel_short(p);
 }
 
 static void drop_answers(struct peer *p)
@@ -353,6 +362,7 @@ void channel_close(struct snoo *ctx, struct peer *p)
 	if (!p->tx_open)
 		return;
 	p->tx_open = false;
+	channel_short(p);
 	spare_put(ctx, p->large ? LEND_LARGE : LEND_SMALL, p->tx.offset,
 		  (uint32_t)(sizeof(struct snoo_abi_ring) +
 			     (uint64_t)p->tx.nlines * SNOO_ABI_LINE));

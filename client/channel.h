@@ -62,6 +62,9 @@ void channel_busy(struct snoo *ctx, struct peer *p);
 /** channel_newcomers() - Open the channels that peers have made to us */
 int channel_newcomers(struct snoo *ctx);
 
+/** channel_short() - See anew whether the short ways to and from @p are legal */
+void channel_short(struct peer *p);
+
 /** channel_open_rx() - Look into the directory for @p's channel to us */
 void channel_open_rx(struct snoo *ctx, struct peer *p);
 

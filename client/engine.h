@@ -10,6 +10,7 @@
  *   progress.c        one round: news, newcomers, lines, pumps
  *   news.c            what the daemon says: rings, grants, deaths
  *   arrive.c          one line that came in
+ *   order.c           the messages of a pair, by their numbers
  *   peer.c            a peer is gone or broken: what becomes of its requests
  *   send.c recv.c     requests: envelopes, offers, streams
  *   match.c           posted receives against arrivals
@@ -63,7 +64,10 @@ struct peer {
 	enum peer_state state;
 	enum peer_state going;		/* gone, but not all is read yet */
 	bool tx_open;
+	bool tx_short;			/* and the short way is legal: fast.h */
 	bool rx_open;
+	bool rx_short;			/* likewise */
+	bool unsaid;			/* NUMBER goes before the next envelope */
 	bool broken;			/* it is about to be PEER_BROKEN */
 	bool unreported;		/* a death that no wildcard has seen */
 	bool moving;			/* waits for a large ring */
@@ -71,6 +75,10 @@ struct peer {
 	bool rx_moved;			/* its sender has moved, once */
 	bool ring_due;			/* RING for it not said yet */
 	uint32_t full;			/* times that the ring was full */
+	uint64_t sent;			/* envelopes; number of the next one */
+	uint64_t turn;			/* number of the next one to be matched */
+	uint64_t ahead;			/* number of the next one in its
+					 * channel, less turn */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
 	uint32_t stream_out;		/* blocks of transfers on their way */
 	struct shm_tx tx;
@@ -83,6 +91,7 @@ struct peer {
 	struct list posted;		/* receives from this source */
 	struct list incoming;		/* receives whose data is on its way */
 	struct list arrivals;		/* messages without a receive */
+	struct list parked;		/* messages before their turn, sorted */
 	struct bell *bell;		/* bells.c; NULL: none */
 };
 
@@ -120,17 +129,19 @@ enum arrival_kind {
 	ARRIVAL_HEAP,			/* payload in heap */
 	ARRIVAL_OFFER,			/* payload at the sender */
 	ARRIVAL_SELF,			/* payload in our own send request */
+	ARRIVAL_VOID,			/* withdrawn; parked for its number */
 };
 
-/** struct arrival - A message that came before its receive was posted */
+/** struct arrival - A message that came before its receive or its turn */
 struct arrival {
-	struct list by_peer;
+	struct list by_peer;		/* or in peer.parked */
 	struct list all;
 	enum arrival_kind kind;
 	uint32_t from;
 	uint32_t tag;
 	uint16_t context;
 	uint64_t length;
+	uint64_t number;		/* of a parked one */
 	uint32_t unit;			/* BLOCK */
 	uint32_t generation;		/* BLOCK */
 	uint64_t token;			/* OFFER: the sender's */
@@ -202,6 +213,7 @@ struct snoo {
 	enum snoo_abi_wait rest;	/* POLLING or SUMMARY */
 	bool rescan;			/* look at every channel once */
 	bool no_memory;			/* a line waits until there is some */
+	uint32_t searched;		/* steps in lists of parked messages */
 	uint32_t rx_first;		/* where the next scan starts */
 	uint32_t fast;			/* messages that took the short way */
 	struct list busy;		/* peers with something to push */

@@ -46,6 +46,7 @@ static void push_line(struct snoo *ctx, struct peer *p,
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, n, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_published");
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, n);
 	request_done(ctx, req, 0);
@@ -62,6 +63,7 @@ static bool push_run(struct snoo *ctx, struct peer *p,
 				     shm_ring_run(req->len), req->context,
 				     req->tag),
 			   req->buf, (size_t)req->len);
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	request_done(ctx, req, 0);
@@ -123,6 +125,7 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_BLOCK, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_block_published");
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_block, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	request_done(ctx, req, 0);
@@ -146,6 +149,7 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_OFFER, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_offered");
+	p->sent++;
 	list_remove(&req->link);
 	list_append(&p->offered, &req->link);
 	return 0;
