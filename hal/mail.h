@@ -20,13 +20,19 @@
  *         9, 0xa or 0xf, in which addresses of the kernel begin: bringing a
  *         core online leaves its stack and global pointer in its mailboxes.
  *
- *   word 0    header   length 6 | sequence 16 | from 16 | to 16
- *   word 1    match    context 16 | tag 32
+ *   word 0    header   length 6 | sequence, low 8 | core 10 | from 16 | to 16
+ *   word 1    match    sequence, high 8 | context 16 | tag 32
  *   word 2    number   the low 56 bits
  *   word 3..  payload  7 bytes a word, ceil(length / 7) of them
- *   last      check    over all words before it
+ *   last      check    56 bits of a hash of all words before it
  *
- *   CREDIT             sequence 16 | core that answers 16 | again 1
+ *   CREDIT             sequence, low 8 | core 10 | again 1 | digest 37
+ *
+ * `core` is the one that wrote the word: where cores share a mailbox the
+ * receiver has to know whom to answer.  The digest is the low bits of the
+ * check of the message that is answered; with `again`, when that never came,
+ * of the check of its header alone.  So a word that nobody meant as one cannot
+ * pass for an answer.
  *
  * One core sends to one other through a lane; one message of a lane is under
  * way at a time.  The receiver answers each with CREDIT in the lane of the
@@ -35,7 +41,9 @@
  * receiver says CREDIT with `again`, and passes words over until a header.
  * The sender repeats the message when told so, or when nothing was heard for a
  * while and its mailbox is empty.  The receiver knows one that it has had
- * by its sequence, answers it again and does not deliver it twice.
+ * by its check, which covers the sequence; answers it again and does not
+ * deliver it twice.  A lane's first sequence comes from the clock, so a sender
+ * that was started anew is not taken for its predecessor.
  *
  * Which mailbox
  * =============
@@ -44,7 +52,9 @@
  * receiver r for itself (numbers within the node): no lock.  On a machine with
  * more nodes senders share mailboxes: whoever sends holds the lock of that
  * mailbox, in cacheable memory that all senders share, from a message's first
- * word to its last.  It is tried, never waited for.
+ * word to its last, and for a CREDIT.  It is tried, never waited for.  The rule
+ * is the same there; the core of the same number in another node takes
+ * MailBox 1 + its node % 3.
  *
  * Threads: one for each struct mail.
  */
@@ -60,6 +70,8 @@
 #define MAIL_BYTES	56u	/* payload of a message, at most */
 #define MAIL_WORDS	12u	/* of a message, at most */
 #define MAIL_IDS	65536u	/* from, to: below this */
+#define MAIL_CORES	1024u	/* those that can send and receive: below this */
+#define MAIL_REPEATS	64u	/* of a message, then it is given up */
 
 /** struct mail_message - What travels */
 struct mail_message {
@@ -130,7 +142,10 @@ struct mail_params {
  */
 int mail_open(struct mail **out, const struct mail_params *p);
 
-/** mail_close() - Messages under way are lost, words in mailboxes are cleared */
+/** mail_close() - Messages under way are lost, words in mailboxes are cleared
+ *
+ * In the mailboxes of the cores that were served.  NULL is allowed.
+ */
 void mail_close(struct mail *m);
 
 /** mail_core() - Is @core served, and online when last looked? */
@@ -173,7 +188,8 @@ int mail_send(struct mail *m, uint32_t from, uint32_t to,
  */
 uint32_t mail_poll(struct mail *m);
 
-/** mail_busy() - Is a message of ours under way, or half of one received? */
+/** mail_busy() - Is a message or an answer of ours under way, or half of one
+ * received?  The half of a sender that has fallen silent does not count. */
 bool mail_busy(const struct mail *m);
 
 /**
@@ -216,6 +232,8 @@ void mail_counts(const struct mail *m, struct mail_counts *out);
  *	-ENODEV		there are no two such cores
  *	-EIO		a message did not arrive, or not as it was sent
  *	-EBUSY		something is under way
+ *	-EINVAL		@bytes or @rounds is out of range
+ *	-ENOMEM		no memory
  */
 int64_t mail_measure(struct mail *m, uint32_t bytes, uint32_t rounds);
 
@@ -228,11 +246,16 @@ struct mail_word {
 					 * "garbage" */
 	uint32_t from, to;		/* DATA */
 	uint32_t length;		/* DATA: bytes */
-	uint32_t sequence;		/* DATA, CREDIT */
+	uint32_t core;			/* DATA, CREDIT: who wrote it */
+	uint32_t sequence;		/* DATA, CREDIT: the low 8 bits */
 	uint32_t mark;
 	bool again;			/* CREDIT */
 };
 
+/** mail_decode() - What a word is, as far as it says so itself
+ *
+ * What mail_poll() would make of it also depends on where it lies.
+ */
 void mail_decode(uint64_t word, struct mail_word *out);
 
 #endif /* HAL_MAIL_H */

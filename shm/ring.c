@@ -24,6 +24,17 @@
  *                                                             it is written again
  *
  * tests/model/ has a model for each edge, and a mutant without it that fails.
+ *
+ * Coming back
+ * ===========
+ *
+ * Who lost its private end (a daemon that died, and the one after it) finds
+ * its place in the ring itself.  Where the number of lines is a power of two,
+ * the running count says place and lap also after 2^32 lines.  The consumer
+ * goes on at `consumed`, so it sees lines again that it had not told; the
+ * producer goes on behind the last line that carries the lap due there, so it
+ * repeats nothing.  Of a run that was not finished the PIECE lines are taken
+ * away: a shorter message would lie before them, and they would seem fresh.
  */
 
 #include "shm/ring.h"
@@ -228,5 +239,91 @@ int shm_rx_open(struct shm_rx *rx, const struct shm_region *r,
 	rx->lap = UINT64_C(1) << SNOO_ABI_LAP_SHIFT;
 	rx->batch = nlines / 2;
 	rx->offset = offset;
+	return 0;
+}
+
+/* ---- coming back ---- */
+
+static uint64_t lap_at(uint32_t count, uint32_t nlines)
+{
+	return (((uint64_t)(count / nlines) + 1) & SNOO_ABI_LAP_MASK)
+	       << SNOO_ABI_LAP_SHIFT;
+}
+
+static uint64_t lap_of(const _Atomic uint64_t *word0)
+{
+	/* LINE, acquire side: what is found published is whole. */
+	return atomic_load_explicit(word0, memory_order_acquire) &
+	       SNOO_ABI_LAP_MASK << SNOO_ABI_LAP_SHIFT;
+}
+
+static bool power_of_two(uint32_t n)
+{
+	return (n & (n - 1)) == 0;
+}
+
+/* Does each line from @count on carry its lap, or the one before? */
+static bool laps_possible(const struct shm_line *lines, uint32_t nlines,
+			  uint32_t count)
+{
+	for (uint32_t i = 0; i < nlines; i++, count++) {
+		uint64_t lap = lap_of(&lines[count & (nlines - 1)].word0);
+
+		if (lap != lap_at(count, nlines) &&
+		    lap != lap_at(count - nlines, nlines))
+			return false;
+	}
+	return true;
+}
+
+int shm_rx_resume(struct shm_rx *rx, const struct shm_region *r,
+		  uint64_t offset)
+{
+	uint32_t consumed;
+	int ret = shm_rx_open(rx, r, offset);
+
+	if (ret)
+		return ret;
+	if (!power_of_two(rx->nlines))
+		return -EPROTO;
+	/* Relaxed: ours, or of one before us that is dead. */
+	consumed = atomic_load_explicit(&rx->abi->consumed,
+					memory_order_relaxed);
+	if (!laps_possible(rx->lines, rx->nlines, consumed))
+		return -EPROTO;
+	rx->consumed = rx->told = consumed;
+	rx->next = rx->lines + (consumed & (rx->nlines - 1));
+	rx->lap = lap_at(consumed, rx->nlines);
+	return 0;
+}
+
+int shm_tx_resume(struct shm_tx *tx, const struct shm_region *r,
+		  uint64_t offset, uint32_t nlines)
+{
+	uint32_t at, end;
+	int ret = shm_tx_open(tx, r, offset, nlines);
+
+	if (ret)
+		return ret;
+	if (!power_of_two(nlines))
+		return -EINVAL;
+	/* SPACE, acquire side. */
+	at = atomic_load_explicit(&tx->abi->consumed, memory_order_acquire);
+	end = at + nlines;
+	if (!laps_possible(tx->lines, nlines, at))
+		return -EPROTO;
+	tx->consumed = at;
+	tx->limit = end;
+	while (at != end && lap_of(&tx->lines[at & (nlines - 1)].word0) ==
+				    lap_at(at, nlines))
+		at++;
+	tx->published = at;
+	tx->next = tx->lines + (at & (nlines - 1));
+	tx->lap = lap_at(at, nlines);
+	for (; at != end; at++)
+		/* Relaxed: it is read only behind what we publish next. */
+		atomic_store_explicit(&tx->lines[at & (nlines - 1)].word0,
+				      lap_at(at - nlines, nlines),
+				      memory_order_relaxed);
 	return 0;
 }

@@ -246,4 +246,41 @@ static inline bool shm_rx_tell(struct shm_rx *rx)
 	return true;
 }
 
+/**
+ * shm_rx_tell_to() - Give back lines up to count @to only
+ * @to:		Between what was told and what was consumed
+ *
+ * For a consumer that is done with a line only some time after it popped it:
+ * if it dies before, the next one sees that line again.
+ */
+static inline void shm_rx_tell_to(struct shm_rx *rx, uint32_t to)
+{
+	rx->told = to;
+	/* SPACE, release side, as in shm_rx_tell(). */
+	atomic_store_explicit(&rx->abi->consumed, to, memory_order_release);
+}
+
+/**
+ * shm_rx_resume() - Consume on in a ring whose last consumer is dead
+ *
+ * From what that one told on: lines that it had consumed since come again.
+ *
+ * Return: 0, or -EPROTO: as shm_rx_open(), or the number of lines is no power
+ *	   of two, or the lines carry laps that cannot be
+ */
+int shm_rx_resume(struct shm_rx *rx, const struct shm_region *r,
+		  uint64_t offset);
+
+/**
+ * shm_tx_resume() - Produce on in a ring whose last producer is dead
+ *
+ * Behind the last line that it published.
+ *
+ * Return: 0, or negative error code
+ *	-EINVAL	as shm_tx_open(), or @nlines is no power of two
+ *	-EPROTO	the lines carry laps that cannot be
+ */
+int shm_tx_resume(struct shm_tx *tx, const struct shm_region *r,
+		  uint64_t offset, uint32_t nlines);
+
 #endif /* SHM_RING_H */

@@ -287,8 +287,9 @@ SNOO_WIRE_SIZE(struct snoo_wire_ring, 16);
  * and after RESUMED.  From then on it may put messages of up to @bytes for
  * ranks whose slot says `registers` into the ring `out`, and must take those
  * that come in the ring `in` (struct snoo_abi_register); both are its own, for
- * as long as it is there.  Without SNOO_WIRE_REGISTERS_ON it sends nothing
- * more that way, and goes on taking what comes.
+ * as long as it is there, and have a power of two of lines, so that a daemon
+ * that takes over finds its place in them.  Without SNOO_WIRE_REGISTERS_ON it
+ * sends nothing more that way, and goes on taking what comes.
  */
 struct snoo_wire_registers {
 	struct snoo_wire_head head;

@@ -406,6 +406,136 @@ static void test_impossible_counters_are_a_protocol_error(void **state)
 	}
 }
 
+/* As if @n lines had gone through a ring that nobody has looked at since. */
+static void lived(struct fixture *f, uint32_t n)
+{
+	uint32_t lap = n / LINES;
+
+	for (uint32_t i = 0; i < LINES; i++) {
+		/* Lines before the place were written in this lap. */
+		uint32_t in = i < n % LINES ? lap + 1 : lap;
+
+		atomic_store(&f->line[i].word0,
+			     (in & SNOO_ABI_LAP_MASK) << SNOO_ABI_LAP_SHIFT);
+	}
+	atomic_store(&f->abi->consumed, n);
+}
+
+static const uint32_t lives[] = {
+	0, 1, LINES - 1, LINES, 2 * LINES + 5, 3 * LINES, 4 * LINES + 31,
+	1000, UINT32_MAX - 3 * LINES, UINT32_MAX - 5, UINT32_MAX,
+};
+
+#define LIVES	(sizeof(lives) / sizeof(lives[0]))
+
+/* Wherever the place was, and whoever is told of how much: go on from there. */
+static void test_both_ends_come_back(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t n = 0; n < LIVES; n++) {
+		for (uint32_t held = 0; held <= LINES; held++) {
+			lived(f, lives[n]);
+			assert_int_equal(shm_tx_resume(&f->tx, &f->r, f->at,
+						       LINES), 0);
+			assert_int_equal(shm_rx_resume(&f->rx, &f->r, f->at),
+					 0);
+			assert_int_equal(f->tx.published, lives[n]);
+			for (uint32_t i = 0; i < held; i++)
+				push(f, i);
+			/* Consumed, not told: it comes again. */
+			for (uint32_t i = 0; i < held; i++)
+				expect_pop(f, i);
+			memset(&f->rx, 0xa5, sizeof(f->rx));
+			memset(&f->tx, 0xa5, sizeof(f->tx));
+			assert_int_equal(shm_rx_resume(&f->rx, &f->r, f->at),
+					 0);
+			assert_int_equal(shm_tx_resume(&f->tx, &f->r, f->at,
+						       LINES), 0);
+			assert_int_equal(f->tx.published, lives[n] + held);
+			assert_int_equal(shm_tx_room(&f->tx, 0), LINES - held);
+			for (uint32_t i = 0; i < held; i++)
+				expect_pop(f, i);
+			expect_empty(f);
+			shm_rx_tell(&f->rx);
+			assert_int_equal(shm_tx_refresh(&f->tx), 0);
+			for (uint32_t i = 0; i < 5 * LINES; i++) {
+				push(f, i);
+				expect_pop(f, i);
+				shm_rx_tell(&f->rx);
+				assert_true(shm_tx_room(&f->tx, 0) > 0);
+			}
+		}
+	}
+}
+
+static void test_told_up_to_a_place_in_between(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t i = 0; i < 6; i++)
+		push(f, i);
+	for (uint32_t i = 0; i < 5; i++)
+		expect_pop(f, i);
+	shm_rx_tell_to(&f->rx, 2);
+	assert_int_equal(f->abi->consumed, 2);
+	expect_pop(f, 5);
+	assert_int_equal(shm_rx_resume(&f->rx, &f->r, f->at), 0);
+	for (uint32_t i = 2; i < 6; i++)
+		expect_pop(f, i);
+	expect_empty(f);
+}
+
+/* Its producer died between the PIECE lines and the DATA line. */
+static void test_an_unfinished_run_leaves_nothing(void **state)
+{
+	static const unsigned char data[300];
+	struct fixture *f = *state;
+	uint64_t word0;
+
+	for (uint32_t place = 0; place < 3 * LINES; place++) {
+		struct shm_line *head = f->tx.next;
+		uint64_t before = atomic_load(&head->word0);
+
+		run_of(f, data, 300);
+		atomic_store(&head->word0, before);
+		assert_int_equal(shm_tx_resume(&f->tx, &f->r, f->at, LINES),
+				 0);
+		assert_ptr_equal(f->tx.next, head);
+		/* One line now, where the run was to have six. */
+		push(f, place);
+		expect_pop(f, place);
+		assert_false(shm_rx_peek(&f->rx, &word0));
+		shm_rx_tell(&f->rx);
+		assert_int_equal(shm_tx_refresh(&f->tx), 0);
+	}
+}
+
+static void test_a_place_that_cannot_be_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_rx rx;
+	struct shm_tx tx;
+
+	for (uint32_t i = 0; i < 10; i++)
+		push(f, i);
+	/* A count from another lap, and a line from another one. */
+	atomic_store(&f->abi->consumed, 3 * LINES + 1);
+	assert_int_equal(shm_rx_resume(&rx, &f->r, f->at), -EPROTO);
+	assert_int_equal(shm_tx_resume(&tx, &f->r, f->at, LINES), -EPROTO);
+	atomic_store(&f->abi->consumed, 10);
+	assert_int_equal(shm_rx_resume(&rx, &f->r, f->at), 0);
+	atomic_store(&f->line[20].word0, UINT64_C(3) << SNOO_ABI_LAP_SHIFT);
+	assert_int_equal(shm_rx_resume(&rx, &f->r, f->at), -EPROTO);
+	assert_int_equal(shm_tx_resume(&tx, &f->r, f->at, LINES), -EPROTO);
+	/* The place in it follows from the count only if it is a power of 2. */
+	assert_int_equal(shm_ring_format(&f->r, f->at, 4096, 3), 60);
+	assert_int_equal(shm_rx_resume(&rx, &f->r, f->at), -EPROTO);
+	assert_int_equal(shm_tx_resume(&tx, &f->r, f->at, 60), -EINVAL);
+	assert_int_equal(shm_rx_resume(&rx, &f->r, f->at + 1), -EPROTO);
+	assert_int_equal(shm_tx_resume(&tx, &f->r, f->at + 1, LINES), -EINVAL);
+}
+
 static void test_room_reports_a_broken_peer_when_it_looks(void **state)
 {
 	struct fixture *f = *state;
@@ -480,6 +610,10 @@ int main(void)
 		T(test_credit_is_told_once_and_in_batches),
 		T(test_counters_run_through_2_to_the_32),
 		T(test_impossible_counters_are_a_protocol_error),
+		T(test_both_ends_come_back),
+		T(test_told_up_to_a_place_in_between),
+		T(test_an_unfinished_run_leaves_nothing),
+		T(test_a_place_that_cannot_be_is_refused),
 		T(test_room_reports_a_broken_peer_when_it_looks),
 		T(test_drained_means_told),
 		T(test_published_is_shown_when_noted),
