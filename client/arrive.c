@@ -24,7 +24,6 @@
 
 #define ARRIVE_BATCH	256	/* lines of one peer in one go */
 #define ARRIVE_MOVED	1	/* the ring was replaced: do not pop */
-#define ARRIVE_STEPS	64	/* steps of a search that count as a line */
 
 /* The receive that it completes, if it is its turn and there is one. */
 static struct snoo_request *wanted(struct snoo *ctx, struct peer *p,
@@ -227,7 +226,7 @@ static int arrive_control(struct snoo *ctx, struct peer *p,
 	int ret;
 
 	if (w[0] == SNOO_ABI_NUMBER)
-		return order_number(p, w[1]);
+		return order_number(ctx, p, w[1]);
 	if (w[0] != SNOO_ABI_MOVED)
 		return -EPROTO;
 	ret = channel_moved(ctx, p, w[1]);
@@ -277,7 +276,7 @@ int arrive_drain(struct snoo *ctx, struct peer *p)
 	int n = 0;
 
 	ctx->searched = 0;
-	while ((uint32_t)n + ctx->searched / ARRIVE_STEPS < ARRIVE_BATCH &&
+	while ((uint32_t)n + order_cost(ctx) < ARRIVE_BATCH &&
 	       shm_rx_peek(&p->rx, &word0)) {
 		int ret = arrive_line(ctx, p, word0);
 

@@ -12,6 +12,7 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/order.h"
+#include "client/regs.h"
 
 /* One word that is 1 here and 0 in a forked child. */
 static int alive_open(struct snoo *ctx)
@@ -37,6 +38,7 @@ void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
 	bells_fini(ctx);
+	regs_fini(ctx);
 	if (ctx->peers) {
 		channel_drop(ctx);
 		order_fini(ctx);

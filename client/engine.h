@@ -10,6 +10,7 @@
  *   progress.c        one round: news, newcomers, lines, pumps
  *   news.c            what the daemon says: rings, grants, deaths
  *   arrive.c          one line that came in
+ *   regs.c            small messages by the daemon's register service
  *   order.c           the messages of a pair, by their numbers
  *   peer.c            a peer is gone or broken: what becomes of its requests
  *   send.c recv.c     requests: envelopes, offers, streams
@@ -68,6 +69,9 @@ struct peer {
 	bool rx_open;
 	bool rx_short;			/* likewise */
 	bool unsaid;			/* NUMBER goes before the next envelope */
+	bool registers;			/* register messages reach it */
+	bool gone_waits;		/* GONE says that a line will come */
+	bool gone_line;			/* and it has */
 	bool broken;			/* it is about to be PEER_BROKEN */
 	bool unreported;		/* a death that no wildcard has seen */
 	bool moving;			/* waits for a large ring */
@@ -85,6 +89,7 @@ struct peer {
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */
 	struct list answers;		/* struct answer: before any envelope */
+	struct list again;		/* struct kept: sent, not delivered */
 	struct list envelopes;		/* sends not published yet, in order */
 	struct list offered;		/* sends that wait for ACCEPT or DONE */
 	struct list streams;		/* sends that were accepted */
@@ -183,6 +188,25 @@ struct session {
 	uint32_t epoch;			/* RESUMED not answered yet, 0: none */
 	bool ring_dirty;		/* of some peer, ring_due */
 	uint32_t minor;			/* of the wire protocol */
+	bool look_due;			/* LOOK, not said yet */
+};
+
+/** struct registers - Small messages by way of the daemon; see regs.c */
+struct registers {
+	bool open;			/* REGISTERS has come */
+	bool on;			/* messages may go that way */
+	bool stuck;			/* not before `out` is empty */
+	bool spoilt;			/* `out` was written by somebody else */
+	bool deaf;			/* `in` was: it is not read any more */
+	uint32_t bytes;			/* of a message, at most */
+	struct shm_tx out;
+	struct shm_rx in;
+	struct kept *kept;		/* what is in `out`, from `first` on */
+	uint32_t room;			/* of them */
+	uint32_t first;
+	uint32_t count;
+	uint64_t since_ns;		/* that `out` stands still */
+	uint64_t still_ns;		/* so long: by the channel again */
 };
 
 /** struct bells - How we sleep once BELLS has come; see bells.c */
@@ -239,6 +263,7 @@ struct snoo {
 	int core;
 
 	struct session session;
+	struct registers registers;
 	struct bells bells;
 	struct spares spare[LEND_SIZES];
 	struct list retired;		/* rings that a channel moved out of */

@@ -49,6 +49,12 @@ int order_find(struct snoo *ctx, struct peer *p, uint64_t number,
 		return 0;
 	if (number >= ORDER_NUMBERS)
 		return -EPROTO;
+	if (number > p->turn && ctx->registers.deaf) {
+		/* Those before it lie where we do not look any more. */
+		p->ahead -= number - p->turn;
+		p->turn = number;
+		return 0;
+	}
 	at->when = ORDER_EARLY;
 	at->before = &p->parked;
 	if (number < p->turn) {
@@ -69,6 +75,7 @@ void order_keep(struct snoo *ctx, struct arrival *a,
 		match_keep(ctx, a);
 		return;
 	}
+	shm_count(ctx->me, SHM_COUNT_parked, 1);
 	a->number = at->number;
 	list_insert(at->before, &a->by_peer);
 }
@@ -98,6 +105,8 @@ void order_came(struct snoo *ctx, struct peer *p, const struct order_place *at,
 {
 	if (channel)
 		p->ahead++;
+	if (at->when == ORDER_HAD)
+		shm_count(ctx->me, SHM_COUNT_doubles, 1);
 	if (at->when == ORDER_NOW) {
 		p->turn++;
 		p->ahead--;
@@ -107,15 +116,15 @@ void order_came(struct snoo *ctx, struct peer *p, const struct order_place *at,
 			release(ctx, p);
 		}
 	}
-	channel_short(p);
+	channel_short(ctx, p);
 }
 
-int order_number(struct peer *p, uint64_t number)
+int order_number(struct snoo *ctx, struct peer *p, uint64_t number)
 {
 	if (number >= ORDER_NUMBERS)
 		return -EPROTO;
 	p->ahead = number - p->turn;
-	channel_short(p);
+	channel_short(ctx, p);
 	return 0;
 }
 
@@ -123,7 +132,7 @@ void order_flush(struct snoo *ctx, struct peer *p)
 {
 	while (!list_empty(&p->parked))
 		release(ctx, p);
-	channel_short(p);
+	channel_short(ctx, p);
 }
 
 void order_drop(struct snoo *ctx, struct peer *p)

@@ -13,6 +13,8 @@
 
 #include "client/engine.h"
 
+#define ORDER_STEPS	64	/* steps of a search that cost as much as a line */
+
 enum order_when {
 	ORDER_NOW,
 	ORDER_EARLY,
@@ -40,6 +42,12 @@ static inline uint64_t order_next(const struct peer *p)
 	return p->turn + p->ahead;
 }
 
+/** order_cost() - Lines that could have been read instead of searching */
+static inline uint32_t order_cost(const struct snoo *ctx)
+{
+	return ctx->searched / ORDER_STEPS;
+}
+
 /** order_keep() - A message that no receive takes now */
 void order_keep(struct snoo *ctx, struct arrival *a,
 		const struct order_place *at);
@@ -54,7 +62,7 @@ void order_came(struct snoo *ctx, struct peer *p, const struct order_place *at,
 		bool channel);
 
 /** order_number() - A NUMBER line: what the next envelope of the channel has */
-int order_number(struct peer *p, uint64_t number);
+int order_number(struct snoo *ctx, struct peer *p, uint64_t number);
 
 /** order_flush() - Nothing comes before what is parked: match it as it stands */
 void order_flush(struct snoo *ctx, struct peer *p);

@@ -12,6 +12,7 @@
 #include "client/member.h"
 #include "client/order.h"
 #include "client/recv.h"
+#include "client/regs.h"
 #include "client/send.h"
 #include "shm/cpu.h"
 
@@ -88,6 +89,7 @@ static void fail_all(struct snoo *ctx, struct peer *p)
 	fail_list(ctx, &p->streams, &ctx->offers, error);
 	fail_list(ctx, &p->incoming, &ctx->accepts, error);
 	fail_posted(ctx, p, error);
+	regs_forget(p);
 	ctx->gone++;
 	lend_back(ctx, p);
 	lend_wants(ctx, 0, 0);
