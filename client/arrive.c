@@ -15,6 +15,7 @@
 
 #include "client/channel.h"
 #include "client/match.h"
+#include "client/order.h"
 #include "client/peer.h"
 #include "client/recv.h"
 #include "client/send.h"
@@ -23,6 +24,17 @@
 
 #define ARRIVE_BATCH	256	/* lines of one peer in one go */
 #define ARRIVE_MOVED	1	/* the ring was replaced: do not pop */
+
+/* The receive that it completes, if it is its turn and there is one. */
+static struct snoo_request *wanted(struct snoo *ctx, struct peer *p,
+				   uint64_t word0,
+				   const struct order_place *at)
+{
+	if (at->when != ORDER_NOW)
+		return NULL;
+	return match_posted(ctx, p->rank, line_context(word0),
+			    line_tag(word0));
+}
 
 static struct arrival *unexpected(struct snoo *ctx, struct peer *p,
 				  enum arrival_kind kind, uint64_t word0,
@@ -40,7 +52,8 @@ static struct arrival *unexpected(struct snoo *ctx, struct peer *p,
 	return a;
 }
 
-static int arrive_run(struct snoo *ctx, struct peer *p, uint64_t word0)
+static int arrive_run(struct snoo *ctx, struct peer *p, uint64_t word0,
+		      const struct order_place *at)
 {
 	uint64_t n = *(const volatile uint64_t *)shm_rx_words(&p->rx);
 	int64_t run = shm_rx_run(&p->rx, word0, n);
@@ -48,10 +61,10 @@ static int arrive_run(struct snoo *ctx, struct peer *p, uint64_t word0)
 
 	if (run < 0)
 		return -EPROTO;
-	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	req = wanted(ctx, p, word0, at);
 	if (req) {
 		recv_run(ctx, req, p, line_tag(word0), n);
-	} else {
+	} else if (at->when != ORDER_HAD) {
 		struct arrival *a = unexpected(ctx, p, ARRIVAL_HEAP, word0, n);
 
 		if (!a)
@@ -62,7 +75,7 @@ static int arrive_run(struct snoo *ctx, struct peer *p, uint64_t word0)
 			return -ENOMEM;
 		}
 		shm_rx_gather(&p->rx, a->heap, n);
-		match_keep(ctx, a);
+		order_keep(ctx, a, at);
 	}
 	/* The DATA line is popped with all others. */
 	for (; run > 0; run--)
@@ -70,17 +83,20 @@ static int arrive_run(struct snoo *ctx, struct peer *p, uint64_t word0)
 	return 0;
 }
 
-static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0)
+static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0,
+		       const struct order_place *at)
 {
 	unsigned int n = line_inlined(word0);
 	struct snoo_request *req;
 	struct arrival *a;
 
 	if (line_flags(word0) == SNOO_ABI_STREAM)
-		return arrive_run(ctx, p, word0);
+		return arrive_run(ctx, p, word0, at);
 	if (line_flags(word0) != 0 || n > SNOO_ABI_INLINE_MAX)
 		return -EPROTO;
-	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	if (at->when == ORDER_HAD)
+		return 0;
+	req = wanted(ctx, p, word0, at);
 	if (req) {
 		recv_copy(ctx, req, p->rank, line_tag(word0),
 			  shm_rx_words(&p->rx), n);
@@ -90,7 +106,7 @@ static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0)
 	if (!a)
 		return -ENOMEM;
 	line_copy(a->data, shm_rx_words(&p->rx), n);
-	match_keep(ctx, a);
+	order_keep(ctx, a, at);
 	return 0;
 }
 
@@ -108,27 +124,31 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 	return shm_region_block(&ctx->region, line_index(pair), length);
 }
 
-static int arrive_block(struct snoo *ctx, struct peer *p, uint64_t word0,
-			const uint64_t w[7])
+/* A block of an accepted transfer. */
+static int arrive_part(struct snoo *ctx, struct peer *p, const uint64_t w[7])
 {
-	struct snoo_request *req;
-	struct arrival *a;
 	void *data = block_of(ctx, p, w[1], w[2]);
+	int ret;
 
 	if (!data)
 		return -EPROTO;
-	if (line_flags(word0) == SNOO_ABI_STREAM) {
-		int ret = recv_stream(ctx, p, w[0], data, w[3], w[2]);
+	ret = recv_stream(ctx, p, w[0], data, w[3], w[2]);
+	if (ret == 0)
+		recv_give(ctx, p, line_index(w[1]), line_generation(w[1]));
+	return ret;
+}
 
-		if (ret == 0)
-			recv_give(ctx, p, line_index(w[1]),
-				  line_generation(w[1]));
-		return ret;
-	}
-	if (line_flags(word0) != 0)
+static int arrive_block(struct snoo *ctx, struct peer *p, uint64_t word0,
+			const uint64_t w[7], const struct order_place *at)
+{
+	struct snoo_request *req;
+	struct arrival *a;
+
+	/* What is sent twice goes in lines, blocks and offers never. */
+	if (line_flags(word0) != 0 || at->when == ORDER_HAD ||
+	    !block_of(ctx, p, w[1], w[2]))
 		return -EPROTO;
-
-	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	req = wanted(ctx, p, word0, at);
 	if (req) {
 		recv_block(ctx, req, p, line_tag(word0), line_index(w[1]),
 			   line_generation(w[1]), w[2]);
@@ -139,7 +159,7 @@ static int arrive_block(struct snoo *ctx, struct peer *p, uint64_t word0,
 		return -ENOMEM;
 	a->unit = line_index(w[1]);
 	a->generation = line_generation(w[1]);
-	match_keep(ctx, a);
+	order_keep(ctx, a, at);
 	return 0;
 }
 
@@ -156,14 +176,15 @@ static int arrive_piece(struct snoo *ctx, struct peer *p, uint64_t word0,
 }
 
 static int arrive_offer(struct snoo *ctx, struct peer *p, uint64_t word0,
-			const uint64_t w[7])
+			const uint64_t w[7], const struct order_place *at)
 {
 	struct snoo_request *req;
 	struct arrival *a;
 
-	if ((w[3] & SNOO_ABI_WAY_STREAM) == 0 || w[1] == 0)
+	if ((w[3] & SNOO_ABI_WAY_STREAM) == 0 || w[1] == 0 ||
+	    at->when == ORDER_HAD)
 		return -EPROTO;
-	req = match_posted(ctx, p->rank, line_context(word0), line_tag(word0));
+	req = wanted(ctx, p, word0, at);
 	if (req) {
 		recv_accept(ctx, req, p, line_tag(word0), w[1], w[2]);
 		return 0;
@@ -172,8 +193,31 @@ static int arrive_offer(struct snoo *ctx, struct peer *p, uint64_t word0,
 	if (!a)
 		return -ENOMEM;
 	a->token = w[1];
-	match_keep(ctx, a);
+	order_keep(ctx, a, at);
 	return 0;
+}
+
+/* @w: NULL for DATA, whose words are copied to where they go. */
+static int arrive_envelope(struct snoo *ctx, struct peer *p, uint64_t word0,
+			   const uint64_t *w)
+{
+	struct order_place at = { ORDER_NOW, p->turn, NULL };
+	bool plain = p->rx_short;
+	int ret = plain ? 0 : order_find(ctx, p, order_next(p), &at);
+
+	if (ret)
+		return ret;
+	if (!w)
+		ret = arrive_data(ctx, p, word0, &at);
+	else if (line_type(word0) == SNOO_ABI_BLOCK)
+		ret = arrive_block(ctx, p, word0, w, &at);
+	else
+		ret = arrive_offer(ctx, p, word0, w, &at);
+	if (ret == 0 && plain)
+		p->turn++;
+	else if (ret == 0)
+		order_came(ctx, p, &at, true);
+	return ret;
 }
 
 static int arrive_control(struct snoo *ctx, struct peer *p,
@@ -181,6 +225,8 @@ static int arrive_control(struct snoo *ctx, struct peer *p,
 {
 	int ret;
 
+	if (w[0] == SNOO_ABI_NUMBER)
+		return order_number(ctx, p, w[1]);
 	if (w[0] != SNOO_ABI_MOVED)
 		return -EPROTO;
 	ret = channel_moved(ctx, p, w[1]);
@@ -192,17 +238,19 @@ static int arrive_line(struct snoo *ctx, struct peer *p, uint64_t word0)
 	uint64_t w[7];
 
 	if (line_type(word0) == SNOO_ABI_DATA)
-		return arrive_data(ctx, p, word0);
+		return arrive_envelope(ctx, p, word0, NULL);
 
 	memcpy(w, shm_rx_words(&p->rx), sizeof(w));
 	cpu_settle();
 	switch (line_type(word0)) {
 	case SNOO_ABI_BLOCK:
-		return arrive_block(ctx, p, word0, w);
+		return line_flags(word0) == SNOO_ABI_STREAM ?
+			       arrive_part(ctx, p, w) :
+			       arrive_envelope(ctx, p, word0, w);
 	case SNOO_ABI_PIECE:
 		return arrive_piece(ctx, p, word0, w);
 	case SNOO_ABI_OFFER:
-		return arrive_offer(ctx, p, word0, w);
+		return arrive_envelope(ctx, p, word0, w);
 	case SNOO_ABI_ACCEPT:
 		return send_accepted(ctx, p, w);
 	case SNOO_ABI_DONE:
@@ -227,7 +275,9 @@ int arrive_drain(struct snoo *ctx, struct peer *p)
 	uint64_t word0;
 	int n = 0;
 
-	while (n < ARRIVE_BATCH && shm_rx_peek(&p->rx, &word0)) {
+	ctx->searched = 0;
+	while ((uint32_t)n + order_cost(ctx) < ARRIVE_BATCH &&
+	       shm_rx_peek(&p->rx, &word0)) {
 		int ret = arrive_line(ctx, p, word0);
 
 		if (ret == -ENOMEM) {

@@ -84,7 +84,14 @@ void channel_rings(struct snoo *ctx, const struct snoo_wire_ring *r,
 	}
 }
 
-static bool meet(struct snoo *ctx, struct peer *p)
+void channel_registers(struct peer *p)
+{
+	/* Relaxed: written before MEMBER named the slot; later, news says so. */
+	p->registers = atomic_load_explicit(&p->there->registers,
+					    memory_order_relaxed) == 1;
+}
+
+bool channel_meet(struct snoo *ctx, struct peer *p)
 {
 	int64_t slot;
 
@@ -95,7 +102,18 @@ static bool meet(struct snoo *ctx, struct peer *p)
 		return false;
 	p->there = shm_region_rank(&ctx->region, (uint32_t)slot);
 	p->slot = (uint32_t)slot;
+	if (p->there)
+		channel_registers(p);
 	return p->there != NULL;
+}
+
+void channel_short(struct snoo *ctx, struct peer *p)
+{
+	bool one_path = !ctx->registers.open;
+
+	p->tx_short = p->tx_open && one_path && !p->unsaid;
+	p->rx_short = p->rx_open && one_path && p->ahead == 0 &&
+		      list_empty(&p->parked);
 }
 
 int channel_ready(struct snoo *ctx, struct peer *p)
@@ -104,12 +122,13 @@ int channel_ready(struct snoo *ctx, struct peer *p)
 
 	if (p->tx_open)
 		return 0;
-	if (!meet(ctx, p) || !spare_take(ctx, LEND_SMALL, &ring))
+	if (!channel_meet(ctx, p) || !spare_take(ctx, LEND_SMALL, &ring))
 		return -EAGAIN;
 	if (shm_tx_open(&p->tx, &ctx->region, ring.offset, ring.nlines))
 		return -EAGAIN;
 	p->tx_open = true;
 	p->large = false;
+	channel_short(ctx, p);
 	SNOO_TESTPOINT("channel_taken");
 	shm_job_announce(&ctx->job, p->rank, ctx->rank, ring.offset);
 	SNOO_TESTPOINT("channel_announced");
@@ -204,6 +223,14 @@ bool channel_room(struct snoo *ctx, struct peer *p)
 	return p->large && shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) > 0;
 }
 
+void channel_number(struct peer *p, uint64_t number)
+{
+	shm_tx_words(&p->tx)[0] = SNOO_ABI_NUMBER;
+	shm_tx_words(&p->tx)[1] = number;
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_CONTROL, 0, 0, 0, 0));
+	SNOO_TESTPOINT("channel_numbered");
+}
+
 void channel_busy(struct snoo *ctx, struct peer *p)
 {
 	if (list_empty(&p->busy))
@@ -265,7 +292,7 @@ void channel_open_rx(struct snoo *ctx, struct peer *p)
 	uint64_t offset;
 
 	/* One that is gone or broken is read no more: its ring may be gone. */
-	if (p->rx_open || p->state != PEER_LIVE || !meet(ctx, p))
+	if (p->rx_open || p->state != PEER_LIVE || !channel_meet(ctx, p))
 		return;
 	offset = shm_job_channel(&ctx->job, ctx->rank, p->rank);
 	if (offset == 0)
@@ -276,6 +303,7 @@ void channel_open_rx(struct snoo *ctx, struct peer *p)
 	}
 	p->rx_open = true;
 	ctx->rx[ctx->nrx++] = p;
+	channel_short(ctx, p);
 }
 
 int channel_newcomers(struct snoo *ctx)
@@ -336,6 +364,7 @@ static void forget_rx(struct snoo *ctx, struct peer *p)
 		}
 	}
 	p->rx_open = false;
+	channel_short(ctx, p);
 }
 
 static void drop_answers(struct peer *p)
@@ -353,6 +382,7 @@ void channel_close(struct snoo *ctx, struct peer *p)
 	if (!p->tx_open)
 		return;
 	p->tx_open = false;
+	channel_short(ctx, p);
 	spare_put(ctx, p->large ? LEND_LARGE : LEND_SMALL, p->tx.offset,
 		  (uint32_t)(sizeof(struct snoo_abi_ring) +
 			     (uint64_t)p->tx.nlines * SNOO_ABI_LINE));

@@ -11,6 +11,12 @@
 
 #include "client/engine.h"
 
+/** channel_meet() - Find @p's slot; false: it has not joined yet */
+bool channel_meet(struct snoo *ctx, struct peer *p);
+
+/** channel_registers() - Look whether register messages reach @p, who was met */
+void channel_registers(struct peer *p);
+
 /**
  * channel_ready() - Is there a ring to @p?  Makes one if not
  *
@@ -18,6 +24,9 @@
  * joined yet
  */
 int channel_ready(struct snoo *ctx, struct peer *p);
+
+/** channel_number() - Say which number the next envelope has; there is room */
+void channel_number(struct peer *p, uint64_t number);
 
 /**
  * channel_room() - May an envelope be published to @p now?
@@ -61,6 +70,9 @@ void channel_busy(struct snoo *ctx, struct peer *p);
 
 /** channel_newcomers() - Open the channels that peers have made to us */
 int channel_newcomers(struct snoo *ctx);
+
+/** channel_short() - See anew whether the short ways to and from @p are legal */
+void channel_short(struct snoo *ctx, struct peer *p);
 
 /** channel_open_rx() - Look into the directory for @p's channel to us */
 void channel_open_rx(struct snoo *ctx, struct peer *p);

@@ -11,6 +11,8 @@
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/order.h"
+#include "client/regs.h"
 
 /* One word that is 1 here and 0 in a forked child. */
 static int alive_open(struct snoo *ctx)
@@ -36,8 +38,11 @@ void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
 	bells_fini(ctx);
-	if (ctx->peers)
+	regs_fini(ctx);
+	if (ctx->peers) {
 		channel_drop(ctx);
+		order_fini(ctx);
+	}
 	request_fini(ctx);
 	token_fini(&ctx->offers);
 	token_fini(&ctx->accepts);

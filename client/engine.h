@@ -10,6 +10,8 @@
  *   progress.c        one round: news, newcomers, lines, pumps
  *   news.c            what the daemon says: rings, grants, deaths
  *   arrive.c          one line that came in
+ *   regs.c            small messages by the daemon's register service
+ *   order.c           the messages of a pair, by their numbers
  *   peer.c            a peer is gone or broken: what becomes of its requests
  *   send.c recv.c     requests: envelopes, offers, streams
  *   match.c           posted receives against arrivals
@@ -63,7 +65,13 @@ struct peer {
 	enum peer_state state;
 	enum peer_state going;		/* gone, but not all is read yet */
 	bool tx_open;
+	bool tx_short;			/* and the short way is legal: fast.h */
 	bool rx_open;
+	bool rx_short;			/* likewise */
+	bool unsaid;			/* NUMBER goes before the next envelope */
+	bool registers;			/* register messages reach it */
+	bool gone_waits;		/* GONE says that a line will come */
+	bool gone_line;			/* and it has */
 	bool broken;			/* it is about to be PEER_BROKEN */
 	bool unreported;		/* a death that no wildcard has seen */
 	bool moving;			/* waits for a large ring */
@@ -71,18 +79,24 @@ struct peer {
 	bool rx_moved;			/* its sender has moved, once */
 	bool ring_due;			/* RING for it not said yet */
 	uint32_t full;			/* times that the ring was full */
+	uint64_t sent;			/* envelopes; number of the next one */
+	uint64_t turn;			/* number of the next one to be matched */
+	uint64_t ahead;			/* number of the next one in its
+					 * channel, less turn */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
 	uint32_t stream_out;		/* blocks of transfers on their way */
 	struct shm_tx tx;
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */
 	struct list answers;		/* struct answer: before any envelope */
+	struct list again;		/* struct kept: sent, not delivered */
 	struct list envelopes;		/* sends not published yet, in order */
 	struct list offered;		/* sends that wait for ACCEPT or DONE */
 	struct list streams;		/* sends that were accepted */
 	struct list posted;		/* receives from this source */
 	struct list incoming;		/* receives whose data is on its way */
 	struct list arrivals;		/* messages without a receive */
+	struct list parked;		/* messages before their turn, sorted */
 	struct bell *bell;		/* bells.c; NULL: none */
 };
 
@@ -120,17 +134,19 @@ enum arrival_kind {
 	ARRIVAL_HEAP,			/* payload in heap */
 	ARRIVAL_OFFER,			/* payload at the sender */
 	ARRIVAL_SELF,			/* payload in our own send request */
+	ARRIVAL_VOID,			/* withdrawn; parked for its number */
 };
 
-/** struct arrival - A message that came before its receive was posted */
+/** struct arrival - A message that came before its receive or its turn */
 struct arrival {
-	struct list by_peer;
+	struct list by_peer;		/* or in peer.parked */
 	struct list all;
 	enum arrival_kind kind;
 	uint32_t from;
 	uint32_t tag;
 	uint16_t context;
 	uint64_t length;
+	uint64_t number;		/* of a parked one */
 	uint32_t unit;			/* BLOCK */
 	uint32_t generation;		/* BLOCK */
 	uint64_t token;			/* OFFER: the sender's */
@@ -172,6 +188,25 @@ struct session {
 	uint32_t epoch;			/* RESUMED not answered yet, 0: none */
 	bool ring_dirty;		/* of some peer, ring_due */
 	uint32_t minor;			/* of the wire protocol */
+	bool look_due;			/* LOOK, not said yet */
+};
+
+/** struct registers - Small messages by way of the daemon; see regs.c */
+struct registers {
+	bool open;			/* REGISTERS has come */
+	bool on;			/* messages may go that way */
+	bool stuck;			/* not before `out` is empty */
+	bool spoilt;			/* `out` was written by somebody else */
+	bool deaf;			/* `in` was: it is not read any more */
+	uint32_t bytes;			/* of a message, at most */
+	struct shm_tx out;
+	struct shm_rx in;
+	struct kept *kept;		/* what is in `out`, from `first` on */
+	uint32_t room;			/* of them */
+	uint32_t first;
+	uint32_t count;
+	uint64_t since_ns;		/* that `out` stands still */
+	uint64_t still_ns;		/* so long: by the channel again */
 };
 
 /** struct bells - How we sleep once BELLS has come; see bells.c */
@@ -202,6 +237,7 @@ struct snoo {
 	enum snoo_abi_wait rest;	/* POLLING or SUMMARY */
 	bool rescan;			/* look at every channel once */
 	bool no_memory;			/* a line waits until there is some */
+	uint32_t searched;		/* steps in lists of parked messages */
 	uint32_t rx_first;		/* where the next scan starts */
 	uint32_t fast;			/* messages that took the short way */
 	struct list busy;		/* peers with something to push */
@@ -227,6 +263,7 @@ struct snoo {
 	int core;
 
 	struct session session;
+	struct registers registers;
 	struct bells bells;
 	struct spares spare[LEND_SIZES];
 	struct list retired;		/* rings that a channel moved out of */

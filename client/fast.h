@@ -2,10 +2,11 @@
 /*
  * fast.h - the short way of a small message: one line written, one line read
  *
- * Legal only when nothing older waits: no unpublished envelope on the sending
- * side; no kept arrival, and no posted receive that could match, on the
- * receiving side.  Otherwise the caller takes the long way, which is always
- * right.
+ * Legal only when nothing older waits and the numbers of messages need no care:
+ * no unpublished envelope and no number to be said on the sending side; no kept
+ * arrival, no posted receive that could match and nothing out of turn on the
+ * receiving side (peer.tx_short, peer.rx_short).  Otherwise the caller takes the
+ * long way, which is always right.
  */
 #ifndef CLIENT_FAST_H
 #define CLIENT_FAST_H
@@ -23,13 +24,14 @@
 static inline bool fast_run(struct snoo *ctx, struct peer *p, const void *buf,
 			    size_t len, uint32_t tag)
 {
-	if (!p->tx_open || !list_empty(&p->busy) || p->state != PEER_LIVE ||
+	if (!p->tx_short || !list_empty(&p->busy) ||
 	    !channel_run_fits(p, len))
 		return false;
 	shm_tx_publish_run(&p->tx,
 			   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
 				     shm_ring_run(len), ENGINE_CONTEXT_USER,
 				     tag), buf, len);
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
 	channel_wake(ctx, p);
@@ -42,12 +44,13 @@ static inline bool fast_send(struct snoo *ctx, struct peer *p,
 {
 	if (len > SNOO_ABI_INLINE_MAX)
 		return fast_run(ctx, p, buf, len, tag);
-	if (!p->tx_open || !list_empty(&p->busy) || p->state != PEER_LIVE ||
+	if (!p->tx_short || !list_empty(&p->busy) ||
 	    shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
 		return false;
 	line_copy(shm_tx_words(&p->tx), buf, len);
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, (unsigned int)len,
 					 ENGINE_CONTEXT_USER, tag));
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
 	channel_wake(ctx, p);
@@ -105,13 +108,13 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 	uint64_t word0;
 	int64_t n;
 
-	if (!p->rx_open || ctx->posted != 0 || !list_empty(&p->arrivals) ||
+	if (!p->rx_short || ctx->posted != 0 || !list_empty(&p->arrivals) ||
 	    !list_empty(&ctx->busy))
 		return false;
 	/* Now and then the others have their turn, and the daemon. */
 	if (++ctx->fast % FAST_TURNS == 0) {
 		progress(ctx);
-		if (!p->rx_open || !list_empty(&p->arrivals))
+		if (!p->rx_short || !list_empty(&p->arrivals))
 			return false;
 	}
 	for (int i = 0; !shm_rx_peek(&p->rx, &word0); i++) {
@@ -125,6 +128,7 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 	if (n < 0)
 		return false;
 	*mark = line_tag(word0);
+	p->turn++;
 	shm_rx_pop(&p->rx);
 	if (shm_rx_due(&p->rx))
 		channel_tell(ctx, p);

@@ -17,6 +17,8 @@ void member_init(struct peer *p, uint32_t rank)
 	list_init(&p->posted);
 	list_init(&p->incoming);
 	list_init(&p->arrivals);
+	list_init(&p->parked);
+	list_init(&p->again);
 }
 
 int member_error(const struct peer *p)

@@ -3,7 +3,8 @@
  * news.c - what the daemon says: rings, grants, deaths, its own return
  *
  * A rank that is gone has published all that it ever will before the daemon
- * can say GONE.  So its channel is read to the end first, then its requests
+ * can say GONE.  So its channel is read to the end first, and what came of it
+ * through the registers, up to the daemon's line about it; then its requests
  * fail; when nothing of it is being read any more, ACK lets the daemon reuse
  * its memory.
  */
@@ -18,6 +19,7 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/peer.h"
+#include "client/regs.h"
 #include "client/session.h"
 
 union news {
@@ -27,6 +29,7 @@ union news {
 	struct snoo_wire_grant grant;
 	struct snoo_wire_gone gone;
 	struct snoo_wire_bells bells;
+	struct snoo_wire_registers registers;
 	struct snoo_wire_resumed resumed;
 	struct snoo_wire_error error;
 	unsigned char bytes[SNOO_WIRE_MAX];
@@ -54,7 +57,9 @@ static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
 			drained(ctx);
 		return;
 	}
-	p->going = m->state == SNOO_ABI_LEFT ? PEER_LEFT : PEER_DEAD;
+	p->going = (m->state & ~SNOO_WIRE_GONE_REGISTERS) == SNOO_ABI_LEFT ?
+			   PEER_LEFT : PEER_DEAD;
+	p->gone_waits = (m->state & SNOO_WIRE_GONE_REGISTERS) != 0;
 	ctx->going++;
 }
 
@@ -81,6 +86,7 @@ bool news_gone(struct snoo *ctx)
 
 	if (ctx->going == 0)
 		return false;
+	regs_drain(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
 		struct peer *p = &ctx->peers[i];
 
@@ -88,7 +94,8 @@ bool news_gone(struct snoo *ctx)
 			continue;
 		channel_open_rx(ctx, p);
 		read_to_the_end(ctx, p);
-		if (ctx->no_memory || peer_gone(ctx, p, p->going))
+		if (ctx->no_memory || regs_due(ctx, p) ||
+		    peer_gone(ctx, p, p->going))
 			continue;
 		p->going = PEER_LIVE;
 		ctx->going--;
@@ -147,9 +154,13 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 		return true;
 	case SNOO_WIRE_BELLS:
 		return bells_heard(ctx, &m->bells, n, fds);
+	case SNOO_WIRE_REGISTERS:
+		return n == sizeof(m->registers) &&
+		       regs_heard(ctx, &m->registers);
 	case SNOO_WIRE_RESUMED:
 		if (n != sizeof(m->resumed))
 			return false;
+		regs_resumed(ctx);
 		shm_count(ctx->me, SHM_COUNT_reconnects, 1);
 		session_state(ctx, m->resumed.epoch);
 		return true;

@@ -10,7 +10,9 @@
 #include "client/lend.h"
 #include "client/match.h"
 #include "client/member.h"
+#include "client/order.h"
 #include "client/recv.h"
+#include "client/regs.h"
 #include "client/send.h"
 #include "shm/cpu.h"
 
@@ -87,6 +89,7 @@ static void fail_all(struct snoo *ctx, struct peer *p)
 	fail_list(ctx, &p->streams, &ctx->offers, error);
 	fail_list(ctx, &p->incoming, &ctx->accepts, error);
 	fail_posted(ctx, p, error);
+	regs_forget(p);
 	ctx->gone++;
 	lend_back(ctx, p);
 	lend_wants(ctx, 0, 0);
@@ -98,6 +101,8 @@ int peer_gone(struct snoo *ctx, struct peer *p, enum peer_state state)
 
 	if (p->state != PEER_LIVE)
 		return 0;
+	/* Nothing more will come: what is parked waits for nothing. */
+	order_flush(ctx, p);
 	ret = bring_home(ctx, p);
 	if (ret)
 		return ret;
@@ -119,6 +124,7 @@ void peer_break(struct snoo *ctx, struct peer *p)
 		return;
 	/* Its word is worth nothing now; later its blocks may be another's. */
 	drop_blocks(ctx, p);
+	order_drop(ctx, p);
 	p->state = PEER_BROKEN;
 	shm_count(ctx->me, SHM_COUNT_protocol_errors, 1);
 	fail_all(ctx, p);

@@ -14,6 +14,7 @@
 #include "client/channel.h"
 #include "client/news.h"
 #include "client/peer.h"
+#include "client/regs.h"
 #include "client/send.h"
 #include "client/session.h"
 
@@ -102,6 +103,8 @@ int progress(struct snoo *ctx)
 	if (ctx->going)
 		work += news_gone(ctx);
 	work += channel_newcomers(ctx);
+	if (ctx->registers.open)
+		work += regs_turn(ctx);
 
 	if (ctx->rest == SNOO_ABI_POLLING && ctx->nrx > PROGRESS_MANY) {
 		ctx->rest = SNOO_ABI_SUMMARY;
@@ -120,7 +123,8 @@ int progress(struct snoo *ctx)
 	if (!list_empty(&ctx->retired))
 		channel_retired(ctx);
 	if (ctx->session.need_dirty || ctx->session.ack ||
-	    ctx->session.epoch || ctx->session.ring_dirty)
+	    ctx->session.epoch || ctx->session.ring_dirty ||
+	    ctx->session.look_due)
 		session_flush(ctx);
 	return work;
 }

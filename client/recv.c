@@ -121,8 +121,8 @@ int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
 	return 0;
 }
 
-static void take_arrival(struct snoo *ctx, struct snoo_request *req,
-			 struct arrival *a)
+void recv_arrival(struct snoo *ctx, struct snoo_request *req,
+		  struct arrival *a)
 {
 	struct peer *p = &ctx->peers[a->from];
 	struct snoo_request *self = a->self;
@@ -152,6 +152,8 @@ static void take_arrival(struct snoo *ctx, struct snoo_request *req,
 		found(req, a->from, a->tag, a->length);
 		request_done(ctx, req, member_error(p));
 		break;
+	case ARRIVAL_VOID:
+		break;			/* parked: no receive ever sees it */
 	}
 	arrival_free(ctx, a);
 }
@@ -164,7 +166,7 @@ int recv_start(struct snoo *ctx, struct snoo_request *req)
 
 	req->seq = ++ctx->seq;
 	if (a) {
-		take_arrival(ctx, req, a);
+		recv_arrival(ctx, req, a);
 		return 0;
 	}
 	if (req->peer == ENGINE_ANY)
@@ -177,10 +179,9 @@ int recv_start(struct snoo *ctx, struct snoo_request *req)
 	return 0;
 }
 
-static struct arrival *find_offer(struct peer *p, uint64_t token)
+static struct arrival *find_offer(struct list *home, uint64_t token)
 {
-	for (struct list *n = p->arrivals.next; n != &p->arrivals;
-	     n = n->next) {
+	for (struct list *n = home->next; n != home; n = n->next) {
 		struct arrival *a = list_entry(n, struct arrival, by_peer);
 
 		if (a->kind == ARRIVAL_OFFER && a->token == token)
@@ -207,7 +208,7 @@ static void withdrawn(struct snoo *ctx, struct snoo_request *req)
 	req->their_token = 0;
 	a = match_arrival(ctx, req->peer, req->context, req->tag);
 	if (a)
-		take_arrival(ctx, req, a);
+		recv_arrival(ctx, req, a);
 	else
 		match_post(ctx, req);
 }
@@ -224,9 +225,15 @@ void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
 			withdrawn(ctx, req);
 		return;
 	}
-	a = find_offer(p, token);
+	a = find_offer(&p->arrivals, token);
 	if (a) {
 		arrival_free(ctx, a);
+		return;
+	}
+	/* Those behind it wait for its number. */
+	a = find_offer(&p->parked, token);
+	if (a) {
+		a->kind = ARRIVAL_VOID;
 		return;
 	}
 	/* It crossed our ACCEPT. */

@@ -48,6 +48,10 @@ void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
 		const void *data, uint64_t offset, uint64_t length);
 
+/** recv_arrival() - Complete @req, out of its list, with a kept message */
+void recv_arrival(struct snoo *ctx, struct snoo_request *req,
+		  struct arrival *a);
+
 /** recv_cancelled() - The sender gives an offer or a transfer up */
 void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
 		    bool running);

@@ -5,7 +5,8 @@
  * Which way a message goes
  * ========================
  *
- *   up to 56 bytes       DATA    the payload is in the line
+ *   up to 56 bytes       (regs.c) where the machine's registers carry it
+ *                        DATA    the payload is in the line
  *   up to 1 KiB          DATA    a run of lines, if they are a small part of
  *                                the ring
  *   up to eager_bytes    BLOCK   in one block, if one is free and the
@@ -29,6 +30,7 @@
 #include "client/match.h"
 #include "client/member.h"
 #include "client/recv.h"
+#include "client/regs.h"
 #include "shm/copy.h"
 #include "shm/cpu.h"
 #include "shm/testpoint.h"
@@ -46,6 +48,7 @@ static void push_line(struct snoo *ctx, struct peer *p,
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_DATA, 0, n, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_published");
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_register, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, n);
 	request_done(ctx, req, 0);
@@ -62,6 +65,7 @@ static bool push_run(struct snoo *ctx, struct peer *p,
 				     shm_ring_run(req->len), req->context,
 				     req->tag),
 			   req->buf, (size_t)req->len);
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	request_done(ctx, req, 0);
@@ -123,6 +127,7 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_BLOCK, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_block_published");
+	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_block, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	request_done(ctx, req, 0);
@@ -146,6 +151,7 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_OFFER, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_offered");
+	p->sent++;
 	list_remove(&req->link);
 	list_append(&p->offered, &req->link);
 	return 0;
@@ -209,6 +215,22 @@ static int send_self(struct snoo *ctx, struct snoo_request *req,
 	return 0;
 }
 
+/*
+ * Room for an envelope?  If its number does not follow from the one before it
+ * in this channel, that is said first.
+ */
+static bool ready(struct snoo *ctx, struct peer *p)
+{
+	if (!channel_room(ctx, p))
+		return false;
+	if (!p->unsaid)
+		return true;
+	channel_number(p, p->sent);
+	p->unsaid = false;
+	channel_short(ctx, p);
+	return channel_room(ctx, p);
+}
+
 int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking)
 {
 	struct peer *p = &ctx->peers[req->peer];
@@ -221,7 +243,9 @@ int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking)
 	if (req->peer == ctx->rank)
 		return send_self(ctx, req, blocking);
 
-	if (list_empty(&p->envelopes) && channel_room(ctx, p)) {
+	if (regs_send(ctx, p, req))
+		return 0;
+	if (list_empty(&p->envelopes) && ready(ctx, p)) {
 		ret = push_envelope(ctx, p, req);
 		if (ret)
 			return ret;
@@ -246,7 +270,7 @@ static bool pump_envelopes(struct snoo *ctx, struct peer *p)
 						      struct snoo_request, link);
 		int ret;
 
-		if (!channel_room(ctx, p))
+		if (!ready(ctx, p))
 			break;
 		ret = push_envelope(ctx, p, req);
 		if (ret)
@@ -371,14 +395,15 @@ bool send_pump(struct snoo *ctx, struct peer *p)
 
 	if (!channel_answers(ctx, p))
 		return false;
-	if (pump_envelopes(ctx, p)) {
+	if (!list_empty(&p->again))
+		moved |= regs_again(ctx, p);
+	moved |= pump_envelopes(ctx, p);
+	if (moved)
 		channel_wake(ctx, p);
-		moved = true;
-	}
 	if (!list_empty(&p->streams))
 		moved |= pump_streams(ctx, p);
-	if (list_empty(&p->answers) && list_empty(&p->envelopes) &&
-	    list_empty(&p->streams))
+	if (list_empty(&p->answers) && list_empty(&p->again) &&
+	    list_empty(&p->envelopes) && list_empty(&p->streams))
 		list_remove(&p->busy);
 	return moved;
 }

@@ -83,6 +83,21 @@ void session_ring(struct snoo *ctx, struct peer *p)
 	s->ring_dirty = true;
 }
 
+static bool say_look(struct snoo *ctx)
+{
+	struct snoo_wire_plain m = { { SNOO_WIRE_LOOK, sizeof(m) } };
+
+	return say(ctx, &m, sizeof(m)) == (ssize_t)sizeof(m);
+}
+
+void session_look(struct snoo *ctx)
+{
+	struct session *s = &ctx->session;
+
+	if (!s->lost)
+		s->look_due = s->look_due || !say_look(ctx);
+}
+
 static void flush_rings(struct snoo *ctx)
 {
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
@@ -131,6 +146,8 @@ void session_flush(struct snoo *ctx)
 	}
 	if (s->ring_dirty)
 		flush_rings(ctx);
+	if (s->look_due)
+		s->look_due = !say_look(ctx);
 	if (s->ack) {
 		struct snoo_wire_ack ack = {
 			.head = { SNOO_WIRE_ACK, sizeof(ack) },

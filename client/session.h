@@ -53,6 +53,9 @@ void session_need(struct snoo *ctx, uint32_t rings, uint32_t large_rings,
 /** session_ring() - RING: @p sleeps and we have no bell for it; never blocks */
 void session_ring(struct snoo *ctx, struct peer *p);
 
+/** session_look() - LOOK: a register message is there; never blocks */
+void session_look(struct snoo *ctx);
+
 /** session_flush() - Say what has not been said yet; never blocks */
 void session_flush(struct snoo *ctx);
 

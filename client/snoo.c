@@ -10,6 +10,7 @@
 #include "client/check.h"
 #include "client/context.h"
 #include "client/env.h"
+#include "client/news.h"
 #include "client/progress.h"
 #include "client/session.h"
 
@@ -69,6 +70,9 @@ int snoo_finalize(struct snoo *ctx)
 		context_free(ctx);
 		return -ESTALE;
 	}
+	/* If no daemon is left to carry it, what it has goes by the channels. */
+	if (ctx->registers.count > 0)
+		news_read(ctx);
 	progress(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++)
 		channel_leave(ctx, &ctx->peers[i]);

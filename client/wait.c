@@ -39,6 +39,7 @@
 #include "client/channel.h"
 #include "client/news.h"
 #include "client/progress.h"
+#include "client/regs.h"
 #include "client/session.h"
 #include "shm/cpu.h"
 
@@ -136,11 +137,13 @@ static void nap(struct snoo *ctx, uint64_t left_ns)
 static void doze(struct snoo *ctx, uint64_t left_ns)
 {
 	uint64_t ns = left_ns < WAIT_LOOK_NS ? left_ns : WAIT_LOOK_NS;
+	uint64_t patience;
 	enum snoo_abi_wait mode;
 	int ret;
 
 	for (uint32_t i = 0; i < ctx->nrx; i++)
 		channel_tell(ctx, ctx->rx[i]);
+	regs_tell(ctx);
 	if (ctx->bells.poll) {
 		nap(ctx, ns);
 		return;
@@ -154,8 +157,12 @@ static void doze(struct snoo *ctx, uint64_t left_ns)
 		return;
 	}
 	shm_count(ctx->me, SHM_COUNT_sleeps, 1);
-	if (ctx->session.ring_dirty && ns > WAIT_UNSAID_NS)
+	patience = regs_patience(ctx);
+	if ((ctx->session.ring_dirty || ctx->session.look_due) &&
+	    ns > WAIT_UNSAID_NS)
 		ns = WAIT_UNSAID_NS;
+	if (ns > patience)
+		ns = patience;
 	ret = sleep_on(ctx, mode, ns);
 	if (ret == -ETIMEDOUT && ns == WAIT_LOOK_NS) {
 		ctx->rescan = true;

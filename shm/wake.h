@@ -77,6 +77,21 @@ static inline enum shm_wake shm_wake_check(struct snoo_abi_rank *rank,
 void shm_wake_arm(struct snoo_abi_rank *rank, enum snoo_abi_wait mode,
 		  uint32_t wanted);
 
+/**
+ * shm_wake_look() - We have written something for the daemon's register service
+ *
+ * LOOK, rank's side.  Our stores come before this load, and the service's
+ * store of `asleep` before its last look at the rings (a seq_cst fence between
+ * the two there as here): one of the two sees the other.
+ *
+ * Return: true: it sleeps; say SNOO_WIRE_LOOK
+ */
+static inline bool shm_wake_look(const struct snoo_abi_pool *head)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&head->asleep, memory_order_relaxed) != 0;
+}
+
 /** shm_wake_flag() - Set bit @source in a bitmap of slots */
 void shm_wake_flag(_Atomic uint32_t *map, uint32_t source);
 

@@ -54,6 +54,11 @@ static uint64_t offset_of(const struct world *w, uint32_t unit)
 	return w->region.arena_off + (uint64_t)unit * SNOO_ABI_UNIT;
 }
 
+uint64_t world_room(struct world *w, uint64_t bytes)
+{
+	return offset_of(w, cut(w, bytes));
+}
+
 void world_tell_fds(struct world *w, uint32_t rank, const void *msg, size_t n,
 		    const int *fd, size_t nfds)
 {

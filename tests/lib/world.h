@@ -41,6 +41,9 @@ struct world {
 void world_open(struct world *w, const struct world_params *p);
 void world_close(struct world *w);
 
+/** world_room() - Offset of @bytes of the arena that nobody has yet */
+uint64_t world_room(struct world *w, uint64_t bytes);
+
 /** world_rings() - Hand @n rings of @bytes to @rank */
 void world_rings(struct world *w, uint32_t rank, uint32_t n, uint32_t bytes);
 
