@@ -79,7 +79,8 @@ static int lock_machine(struct regs *g)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return 0;
-	snprintf(g->why, sizeof(g->why), "another daemon uses the registers of "
+	snprintf(g->why, sizeof(g->why),
+		 "another daemon uses the registers of "
 		 "this machine: stop it, or let this one use lines");
 	return -EBUSY;
 }
@@ -102,8 +103,10 @@ static int open_hardware(struct regs *g, const struct hal_ops *hw)
 		return 0;
 	}
 	if (!*g->why && hal_probe(hw, g->why) == 0)
-		snprintf(g->why, sizeof(g->why), "the registers cannot be "
-			 "mapped: %s", strerror(-ret));
+		snprintf(g->why, sizeof(g->why),
+			 "the registers cannot be "
+			 "mapped: %s",
+			 strerror(-ret));
 	return ret;
 }
 
@@ -154,9 +157,9 @@ static void say(struct regs *g, const char *choice)
 {
 	if (!measured(g))
 		snprintf(g->reason, sizeof(g->reason), "%s; not measured: %s",
-			 choice, why_not_measured(g->message_ns < 0 ?
-							  g->message_ns :
-							  g->line_ns));
+			 choice,
+			 why_not_measured(g->message_ns < 0 ? g->message_ns
+							    : g->line_ns));
 	else
 		snprintf(g->reason, sizeof(g->reason),
 			 "%s: a register message takes %lld ns (%lld in "
@@ -200,9 +203,11 @@ static int decide_hardware(struct regs *g, const struct hal_ops *hw,
 		g->ops = &hal_emul;
 	} else if (open_hardware(g, hw)) {
 		if (c->hal == CONF_HAL_LOONGSON) {
-			snprintf(why, REGS_TEXT, "registers is \"hardware\" "
+			snprintf(why, REGS_TEXT,
+				 "registers is \"hardware\" "
 				 "and hal \"loongson\", but %s; or set "
-				 "registers to \"lines\"", g->why);
+				 "registers to \"lines\"",
+				 g->why);
 			return -EINVAL;
 		}
 		stay_with_lines(g, "there are no registers to use");
@@ -221,7 +226,7 @@ static void decide_auto(struct regs *g, const struct hal_ops *hw)
 
 	if (c->hal == CONF_HAL_EMUL) {
 		stay_with_lines(g, "emulated registers are made of lines, and "
-				"slower");
+				   "slower");
 		return;
 	}
 	if (open_hardware(g, hw)) {
@@ -240,8 +245,7 @@ static void decide_auto(struct regs *g, const struct hal_ops *hw)
 	close_hardware(g);
 }
 
-static int decide(struct regs *g, const struct hal_ops *hw,
-		  char why[REGS_TEXT])
+static int decide(struct regs *g, const struct hal_ops *hw, char why[REGS_TEXT])
 {
 	switch (g->sh->conf->registers) {
 	case CONF_REGS_HARDWARE:
@@ -266,7 +270,8 @@ static void listen_for_cores(struct regs *g)
 
 	if (ret)
 		log_info("cores that come and go are noticed by looking only "
-			 "error=\"%s\"", strerror(-ret));
+			 "error=\"%s\"",
+			 strerror(-ret));
 }
 
 int regs_open_on(struct regs **out, struct shared *sh,

@@ -152,8 +152,8 @@ bool regs_describe(const struct rank *r, struct snoo_wire_registers *m)
 {
 	const struct pool *p = &r->dom->pool;
 	const struct snoo_wire_ring ring = {
-		.bytes = (REGS_RING_BYTES + SNOO_ABI_UNIT - 1) /
-			 SNOO_ABI_UNIT * SNOO_ABI_UNIT,
+		.bytes = (REGS_RING_BYTES + SNOO_ABI_UNIT - 1) / SNOO_ABI_UNIT *
+			 SNOO_ABI_UNIT,
 		.nlines = REGS_LINES,
 	};
 
@@ -224,6 +224,7 @@ int regs_adopt(struct rank *r)
 		rr->closed = rr->deaf = true;
 		rr->spoilt = "its register rings hold what cannot be in them";
 	}
+	SNOO_TESTPOINT("daemon_regs_found");
 	r->registers = g->mail && !rr->spoilt && state_rank_alive(r);
 	/* All that it published before it went, at once. */
 	if (!state_rank_alive(r) && !rr->closed)
@@ -298,6 +299,7 @@ void regs_gone(struct rank *r)
 	if (!r->regs->closed)
 		regs_take(r->regs, REGS_WINDOW);
 	r->regs->closed = true;
+	SNOO_TESTPOINT("daemon_regs_closed");
 	for (uint32_t i = 0; i < j->led.capacity; i++) {
 		const struct rank *m = j->member[i].rank;
 

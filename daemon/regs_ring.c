@@ -44,7 +44,8 @@ static void open_step(void *arg)
 int regs_ring_open(struct regs_rank *r, uint32_t out, uint32_t in)
 {
 	const struct pool *p = &r->rank->dom->pool;
-	struct step s = { .r = r, .a = pool_offset(p, out),
+	struct step s = { .r = r,
+			  .a = pool_offset(p, out),
 			  .b = pool_offset(p, in) };
 
 	return run(&s, open_step);
@@ -65,7 +66,8 @@ static void resume_step(void *arg)
 int regs_ring_resume(struct regs_rank *r, uint32_t out, uint32_t in)
 {
 	const struct pool *p = &r->rank->dom->pool;
-	struct step s = { .r = r, .a = pool_offset(p, out),
+	struct step s = { .r = r,
+			  .a = pool_offset(p, out),
 			  .b = pool_offset(p, in) };
 	int ret = run(&s, resume_step);
 
@@ -195,7 +197,9 @@ static void put_step(void *arg)
 	struct step *s = arg;
 	const struct regs_message *m = s->m;
 	struct snoo_abi_register body = {
-		.peer = m->peer, .length = m->length, .number = m->number,
+		.peer = m->peer,
+		.length = m->length,
+		.number = m->number,
 	};
 
 	memcpy(body.data, m->data, sizeof(body.data));

@@ -38,17 +38,17 @@
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
 
-#define NS_PER_US	UINT64_C(1000)
+#define NS_PER_US UINT64_C(1000)
 
 /* Long enough that the fds cost little beside it, short enough for them. */
-#define REGS_SLICE_NS	(20 * NS_PER_US)
+#define REGS_SLICE_NS (20 * NS_PER_US)
 /* About what it costs to be woken: polling for longer saves nothing. */
 #define REGS_POLL_NS	(60 * NS_PER_US)
 #define REGS_REFRESH_NS (1000 * NS_PER_US)
 #define REGS_A_ROUND	8u
 /* A whole message and its answer. */
-#define POLLS_A_ROUND	(MAIL_WORDS + 4)
-#define AGAIN_MAX_MS	50
+#define POLLS_A_ROUND (MAIL_WORDS + 4)
+#define AGAIN_MAX_MS  50
 
 /* ---- who is who ---- */
 
@@ -147,7 +147,8 @@ static void done(void *arg, uint32_t from, uint32_t to, int error)
 		return;
 	if (error)
 		log_debug("a register message was given up from=%u to=%u "
-			  "error=\"%s\"", from, to, strerror(-error));
+			  "error=\"%s\"",
+			  from, to, strerror(-error));
 	keep_promise(w);
 	if (w->flight)
 		arrive(g, w->from, w->flight, &w->flight->m, &g->copied);
@@ -229,7 +230,7 @@ static int set_out(struct regs *g, struct regs_rank *r, struct regs_flight *f)
 	if (stranger) {
 		f->state = REGS_ARRIVED;
 		spoilt(r, "a register message for a rank that they do not "
-		       "reach");
+			  "reach");
 		return 1;
 	}
 	if (!to) {
@@ -303,7 +304,7 @@ void regs_take(struct regs_rank *r, uint32_t most)
 	r->fresh = false;
 	if (regs_ring_take(r, most) == -EPROTO)
 		spoilt(r, "its ring of register messages holds what cannot be "
-		       "one");
+			  "one");
 }
 
 /* ---- GONE lines ---- */
@@ -427,7 +428,8 @@ void regs_refresh(struct regs *g)
 	     cpu = topo_set_next(&g->served, cpu + 1))
 		log_debug("register service: cpu=%u online=%s", cpu,
 			  mail_core(g->mail, cpu) ? "yes" : "no");
-	log_always(LOG_LEVEL_INFO, "cores have come or gone: register messages "
+	log_always(LOG_LEVEL_INFO,
+		   "cores have come or gone: register messages "
 		   "from and to those that are offline are copied changed=%u",
 		   changed);
 	/* What was under way to one that went has to be copied. */
@@ -461,6 +463,7 @@ void regs_wake(struct regs *g)
 		return;
 	}
 	say_asleep(g, 0);
+	SNOO_TESTPOINT("daemon_regs_awake");
 	poll_on(g);
 }
 
@@ -470,8 +473,8 @@ static void look_later(struct regs *g)
 	if (!g->waiting && !(g->mail && (g->ways || mail_busy(g->mail))))
 		return;
 	loop_timer_start(g->again, g->again_ms, 0);
-	g->again_ms = g->again_ms * 2 < AGAIN_MAX_MS ? g->again_ms * 2 :
-		      AGAIN_MAX_MS;
+	g->again_ms = g->again_ms * 2 < AGAIN_MAX_MS ? g->again_ms * 2
+						     : AGAIN_MAX_MS;
 }
 
 static void on_again(void *arg)

@@ -10,7 +10,7 @@
 #include "daemon/regs.h"
 #include "daemon/touch.h"
 
-#define WORD_TEXT	256
+#define WORD_TEXT 256
 
 /* ---- status ---- */
 
@@ -184,13 +184,13 @@ static json_t *one_core(const struct regs *g, uint32_t core)
 
 static const char *bells(uint32_t bits, char text[64])
 {
-	uint32_t other = bits & ~(uint32_t)(SNOO_ABI_BELL_DATA |
-					    SNOO_ABI_BELL_NEWS);
+	uint32_t other = bits &
+			 ~(uint32_t)(SNOO_ABI_BELL_DATA | SNOO_ABI_BELL_NEWS);
 
-	snprintf(text, 64, "%s%s%s%s",
-		 bits & SNOO_ABI_BELL_DATA ? "data" : "",
-		 bits & SNOO_ABI_BELL_DATA && bits & SNOO_ABI_BELL_NEWS ?
-		 ", " : "", bits & SNOO_ABI_BELL_NEWS ? "news" : "",
+	snprintf(text, 64, "%s%s%s%s", bits & SNOO_ABI_BELL_DATA ? "data" : "",
+		 bits & SNOO_ABI_BELL_DATA && bits & SNOO_ABI_BELL_NEWS ? ", "
+									: "",
+		 bits & SNOO_ABI_BELL_NEWS ? "news" : "",
 		 other ? " and unknown ones" : "");
 	return text;
 }

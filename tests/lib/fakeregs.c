@@ -41,7 +41,9 @@ int fakeregs_put(struct fakeregs *x, uint32_t peer, uint64_t number,
 		 uint32_t length)
 {
 	struct snoo_abi_register body = {
-		.peer = peer, .length = length, .number = number,
+		.peer = peer,
+		.length = length,
+		.number = number,
 	};
 	int64_t room = shm_tx_room(&x->out, SNOO_ABI_REGISTER_LINES - 1);
 
@@ -87,8 +89,10 @@ static int take_message(struct fakeregs *x, uint64_t word0,
 	shm_rx_pop(&x->in);
 	shm_rx_pop(&x->in);
 	*out = (struct fakeregs_line){
-		.peer = body.peer, .number = body.number,
-		.tag = line_tag(word0), .context = line_context(word0),
+		.peer = body.peer,
+		.number = body.number,
+		.tag = line_tag(word0),
+		.context = line_context(word0),
 		.length = body.length,
 	};
 	memcpy(out->data, body.data, sizeof(out->data));
@@ -125,8 +129,8 @@ bool fakeregs_is(const struct fakeregs_line *l, uint32_t peer, uint32_t self,
 	    l->length != length)
 		return false;
 	for (uint32_t i = 0; i < sizeof(l->data); i++)
-		if (l->data[i] != (i < length ? byte(peer, self, number, i) :
-						0))
+		if (l->data[i] !=
+		    (i < length ? byte(peer, self, number, i) : 0))
 			return false;
 	return true;
 }

@@ -44,11 +44,20 @@ static void exec_daemon(const struct mortal *m, const char *const *sets,
 	char program[512], fd[16];
 	const char *tp = getenv("TP");
 	const char *arg[16 + 2 * SETS_MAX] = {
-		program, "--runtime-dir", m->dir, "--pool-size", "8M",
-		"--ready-fd", fd, "--log-level",
-		getenv("V") ? "debug" : "error", "--exit-with-parent",
-		"--set", "domains.default.pool.huge_pages=never",
-		"--set", "domains.default.ranks_max=64",
+		program,
+		"--runtime-dir",
+		m->dir,
+		"--pool-size",
+		"8M",
+		"--ready-fd",
+		fd,
+		"--log-level",
+		getenv("V") ? "debug" : "error",
+		"--exit-with-parent",
+		"--set",
+		"domains.default.pool.huge_pages=never",
+		"--set",
+		"domains.default.ranks_max=64",
 	};
 	size_t n = 14;
 
@@ -66,8 +75,7 @@ static void exec_daemon(const struct mortal *m, const char *const *sets,
 	_exit(127);
 }
 
-void mortal_start(struct mortal *m, const char *point,
-		  const char *const *sets)
+void mortal_start(struct mortal *m, const char *point, const char *const *sets)
 {
 	char line[16];
 	int ready[2], fd;
@@ -146,8 +154,8 @@ void mortal_expect_empty(const struct mortal *m)
 
 	mortal_expect_none(m, "{\"cmd\":\"jobs\"}\n");
 	for (int i = 0; i < TRIES; i++) {
-		if (mortal_ask(m, "{\"cmd\":\"pool\"}\n", pool,
-			       sizeof(pool)) == 0 &&
+		if (mortal_ask(m, "{\"cmd\":\"pool\"}\n", pool, sizeof(pool)) ==
+			    0 &&
 		    member(pool, "free_bytes") > 0 &&
 		    member(pool, "free_bytes") == member(pool, "arena_bytes"))
 			return;
@@ -173,8 +181,9 @@ void mortal_kill(const struct mortal *m)
 static void remove_dir(const struct mortal *m)
 {
 	static const char *const files[] = {
-		"once", "default.lock", "default.sock", "admin.sock",
-		"default.ivshmem.sock", "default.control.sock", "default.pool",
+		"once",		"default.lock",		"default.sock",
+		"admin.sock",	"default.ivshmem.sock", "default.control.sock",
+		"default.pool",
 	};
 	char path[128];
 

@@ -17,7 +17,9 @@
 int regshome_setup(void **state)
 {
 	static const char *const sets[] = {
-		"hal=emul", "registers=hardware", NULL,
+		"hal=emul",
+		"registers=hardware",
+		NULL,
 	};
 	struct regshome *t = calloc(1, sizeof(*t));
 

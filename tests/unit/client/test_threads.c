@@ -9,88 +9,18 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
+#include "tests/lib/exchange.h"
 #include "tests/lib/world.h"
 
 static struct world world;
 
-struct job {
-	uint32_t rank;
-	uint32_t rounds;
-	int failed;
-};
-
-static size_t size_of(uint32_t x)
-{
-	static const size_t sizes[] = {
-		0, 4, 56, 57, 700, 9000, 16384, 20000, 70000, 400000,
-	};
-
-	return sizes[(x * 2654435761u >> 8) % 10];
-}
-
-static int exchange(struct snoo *ctx, uint32_t round, unsigned char *out,
-		    unsigned char *in)
-{
-	uint32_t n = (uint32_t)snoo_size(ctx), me = (uint32_t)snoo_rank(ctx);
-	uint32_t to = (me + 1 + round % (n - 1)) % n;
-	uint32_t from = (me + n - 1 - round % (n - 1)) % n;
-	size_t len = size_of(me * 1000 + round);
-	size_t want = size_of(from * 1000 + round);
-	struct snoo_status st;
-	int ret;
-
-	world_pattern(out, len, me * 1000 + round);
-	ret = snoo_sendrecv(ctx, out, len, (int)to, 3, in, 400000, (int)from,
-			    3, &st);
-	if (ret || st.count != want ||
-	    !world_matches(in, want, from * 1000 + round))
-		return -1;
-	return 0;
-}
-
-static void *run(void *arg)
-{
-	struct job *j = arg;
-	struct snoo *ctx = world.ctx[j->rank];
-	unsigned char *out = malloc(400000), *in = malloc(400000);
-
-	for (uint32_t i = 0; i < j->rounds && !j->failed; i++) {
-		j->failed = exchange(ctx, i, out, in) != 0;
-		if (i % 16 == 0 && snoo_barrier(ctx))
-			j->failed = 1;
-	}
-	free(out);
-	free(in);
-	return NULL;
-}
-
 static void check_ranks(const struct world_params *p, uint32_t rounds)
 {
-	pthread_t thread[WORLD_RANKS];
-	struct job job[WORLD_RANKS] = { { 0 } };
-	uint64_t missed = 0;
-
 	world_open(&world, p);
-	for (uint32_t i = 0; i < p->ranks; i++) {
-		job[i].rank = i;
-		job[i].rounds = rounds;
-		assert_int_equal(pthread_create(&thread[i], NULL, run,
-						&job[i]), 0);
-	}
-	for (uint32_t i = 0; i < p->ranks; i++)
-		pthread_join(thread[i], NULL);
-	for (uint32_t i = 0; i < p->ranks; i++) {
-		assert_int_equal(job[i].failed, 0);
-		missed += shm_counter(world.ctx[i]->me,
-				      SHM_COUNT_missed_bells);
-	}
-	assert_int_equal(missed, 0);
+	assert_true(exchange_run(&world, rounds));
 	world_close(&world);
 }
 

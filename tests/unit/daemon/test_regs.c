@@ -37,8 +37,8 @@ static void test_rings_are_said_before_the_grant(void **state)
 	assert_int_equal(f->registers_said, 1);
 	assert_int_equal(f->registers.flags, SNOO_WIRE_REGISTERS_ON);
 	assert_int_equal(f->registers.bytes, SNOO_ABI_INLINE_MAX);
-	assert_int_equal(f->registers.out.nlines & (f->registers.out.nlines - 1),
-			 0);
+	assert_int_equal(
+		f->registers.out.nlines & (f->registers.out.nlines - 1), 0);
 	assert_int_equal(f->registers.in.nlines, f->registers.out.nlines);
 	assert_int_equal(f->registers.in.bytes % SNOO_ABI_UNIT, 0);
 	assert_int_equal(f->slot->registers, 1);
@@ -83,7 +83,8 @@ static void test_every_length_by_mailbox(void **state)
 		regshome_expect(t, 1, 0, n, n);
 		regshome_expect(t, 0, 1, n, n);
 	}
-	assert_int_equal(regshome_service(t)->messages, 2 * (SNOO_ABI_INLINE_MAX + 1));
+	assert_int_equal(regshome_service(t)->messages,
+			 2 * (SNOO_ABI_INLINE_MAX + 1));
 	assert_int_equal(regshome_service(t)->copied, 0);
 	regshome_pump(t);
 	assert_true(shm_tx_drained(&t->x[0].out));
@@ -97,7 +98,8 @@ static void test_same_core_or_none_is_copied(void **state)
 
 	regshome_join(t, 3, core);
 	for (int to = 1; to < 3; to++) {
-		assert_int_equal(fakeregs_send(&t->x[0], (uint32_t)to, 7, 9), 0);
+		assert_int_equal(fakeregs_send(&t->x[0], (uint32_t)to, 7, 9),
+				 0);
 		regshome_expect(t, to, 0, 7, 9);
 	}
 	assert_int_equal(fakeregs_send(&t->x[2], 0, 8, 3), 0);
@@ -124,7 +126,8 @@ static void test_a_number_beyond_56_bits_arrives(void **state)
 static void test_pairs_stay_in_order(void **state)
 {
 	struct regshome *t = *state;
-	uint64_t sent[REGSHOME_RANKS][REGSHOME_RANKS] = { 0 }, got[REGSHOME_RANKS][REGSHOME_RANKS] = { 0 };
+	uint64_t sent[REGSHOME_RANKS][REGSHOME_RANKS] = { 0 },
+		 got[REGSHOME_RANKS][REGSHOME_RANKS] = { 0 };
 	struct fakeregs_line l;
 	uint32_t seed = 1;
 	const uint64_t many = 2000;
@@ -133,8 +136,8 @@ static void test_pairs_stay_in_order(void **state)
 	regshome_join_two(t, REGSHOME_RANKS);
 	while (left > 0) {
 		for (uint32_t from = 0; from < REGSHOME_RANKS; from++) {
-			uint32_t to = (seed = seed * 1664525 + 1013904223) >>
-				      16 & 3;
+			uint32_t to =
+				(seed = seed * 1664525 + 1013904223) >> 16 & 3;
 
 			if (to == from || sent[from][to] == many ||
 			    fakeregs_put(&t->x[from], to, sent[from][to],
@@ -158,7 +161,8 @@ static void test_pairs_stay_in_order(void **state)
 	}
 	assert_true(regshome_service(t)->messages > 0);
 	assert_true(regshome_service(t)->copied > 0);
-	assert_int_equal(regshome_service(t)->messages + regshome_service(t)->copied,
+	assert_int_equal(regshome_service(t)->messages +
+				 regshome_service(t)->copied,
 			 many * REGSHOME_RANKS * (REGSHOME_RANKS - 1));
 	assert_int_equal(regshome_service(t)->dropped, 0);
 }
@@ -260,7 +264,7 @@ static void test_the_receiver_is_woken_by_its_wish(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name)                                              \
+#define T(name) \
 	cmocka_unit_test_setup_teardown(name, regshome_setup, regshome_teardown)
 		T(test_rings_are_said_before_the_grant),
 		T(test_who_knows_nothing_of_them_has_none),

@@ -151,8 +151,14 @@ static void expect_cut_off(struct regshome *t, int i)
 }
 
 enum misuse {
-	WRONG_TYPE, NO_RUN, NO_PIECE, WRONG_SIZE, PEER_TOO_HIGH, ITSELF,
-	TOO_LONG, MISUSES
+	WRONG_TYPE,
+	NO_RUN,
+	NO_PIECE,
+	WRONG_SIZE,
+	PEER_TOO_HIGH,
+	ITSELF,
+	TOO_LONG,
+	MISUSES
 };
 
 static void put_misuse(struct fakeregs *x, enum misuse how)
@@ -257,10 +263,10 @@ static void test_a_ring_overrun_harms_nobody(void **state)
 
 	regshome_join_two(t, 3);
 	for (int i = 0; i < 500; i++) {
-		shm_tx_publish_run(&t->x[0].out,
-				   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 1,
-					     0, 0),
-				   &body, sizeof(body));
+		shm_tx_publish_run(
+			&t->x[0].out,
+			line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 1, 0, 0),
+			&body, sizeof(body));
 		if (i % 7 == 0)
 			regshome_pump(t);
 	}
@@ -290,7 +296,7 @@ static void test_a_lost_pool_ends_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name)                                              \
+#define T(name) \
 	cmocka_unit_test_setup_teardown(name, regshome_setup, regshome_teardown)
 		T(test_what_was_published_comes_before_gone),
 		T(test_finalize_right_after_sending),

@@ -96,9 +96,9 @@ static int decide(struct fixture *t, const char *registers, const char *hal,
 		  bool in_guest)
 {
 	char a[64], b[64];
-	const char *const sets[] = { a, b, in_guest ?
-				     "registers_in_guest=true" :
-				     "registers_in_guest=false" };
+	const char *const sets[] = { a, b,
+				     in_guest ? "registers_in_guest=true"
+					      : "registers_in_guest=false" };
 	struct conf_overrides ov = { .sets = sets, .nsets = 3 };
 	char *errors;
 	int ret;
@@ -305,7 +305,7 @@ static void test_the_kernels_words_on_cpus(void **state)
 	for (size_t n = 0; n < sizeof(cpu); n++)
 		assert_int_equal(regs_event_is_cpu(cpu, n),
 				 n >= sizeof(cpu) - sizeof("DRIVER=processor") -
-					      sizeof("SEQNUM=7") - 1);
+						 sizeof("SEQNUM=7") - 1);
 	assert_false(regs_event_is_cpu(other, sizeof(other)));
 	assert_false(regs_event_is_cpu("", 0));
 	assert_false(regs_event_is_cpu("SUBSYSTEM=cpu", 12));

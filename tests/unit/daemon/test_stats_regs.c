@@ -32,13 +32,15 @@ static void test_status_shows_what_went_where(void **state)
 	assert_int_equal(json_integer_value(json_object_get(regs, "messages")),
 			 1);
 	assert_true(json_integer_value(json_object_get(regs, "words")) >= 6);
-	assert_true(json_integer_value(json_object_get(regs, "message_ns")) > 0);
+	assert_true(json_integer_value(json_object_get(regs, "message_ns")) >
+		    0);
 	assert_true(json_integer_value(json_object_get(regs, "cores")) >= 2);
 	json_decref(o);
 	/* A word on its way, and what a kernel may leave. */
 	regshome_sleep(t);
-	atomic_store(&((struct hal_block *)regshome_service(t)->blocks)[1].mail[3],
-		     UINT64_C(0x98000000022afeb0));
+	atomic_store(
+		&((struct hal_block *)regshome_service(t)->blocks)[1].mail[3],
+		UINT64_C(0x98000000022afeb0));
 	o = stats_registers(&t->h.sh, &all);
 	core = json_array_get(json_object_get(o, "cores"), 1);
 	assert_int_equal(json_integer_value(json_object_get(core, "cpu")), 1);
@@ -69,16 +71,16 @@ static void test_a_word_says_whose_it_is(void **state)
 		json_t *o, *boxes, *box;
 		size_t i;
 
-		assert_int_equal(mail_send(regshome_service(t)->mail, 0, 1, &m), 0);
+		assert_int_equal(mail_send(regshome_service(t)->mail, 0, 1, &m),
+				 0);
 		mail_poll(regshome_service(t)->mail);
 		o = stats_registers(&t->h.sh, &all);
 		boxes = json_object_get(
 			json_array_get(json_object_get(o, "cores"), 1),
 			"mailboxes");
-		json_array_foreach(boxes, i, box)
-			data |= strcmp(json_string_value(json_object_get(
-					       box, "name")),
-				       "DATA regs.0 > regs.1, 8 bytes") == 0;
+		json_array_foreach(boxes, i, box) data |=
+			strcmp(json_string_value(json_object_get(box, "name")),
+			       "DATA regs.0 > regs.1, 8 bytes") == 0;
 		json_decref(o);
 	}
 	assert_true(data);
@@ -89,7 +91,7 @@ static void test_a_word_says_whose_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name)                                              \
+#define T(name) \
 	cmocka_unit_test_setup_teardown(name, regshome_setup, regshome_teardown)
 		T(test_status_shows_what_went_where),
 		T(test_a_word_says_whose_it_is),
