@@ -4,7 +4,7 @@
 #
 # What cannot run there is in tests/loongson/not-there, with the reason.
 # timeout: 180
-. tests/loongson/machine.sh
+. tests/loongson/lib.sh
 
 # As on the host: tests read files of the tree by their names.
 boot 4
