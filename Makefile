@@ -305,7 +305,7 @@ e2e_T      := $(call scripts,e2e)
 # The rest of the folder serves them.
 VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
-LOONGSON_LIB := image init machine
+LOONGSON_LIB := daemon image init lib machine
 loongson_T := $(filter-out $(LOONGSON_LIB:%=tests/loongson/%.sh),$(call scripts,loongson))
 
 # What has to be built first.
