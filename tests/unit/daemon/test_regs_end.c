@@ -216,25 +216,66 @@ static void test_nonsense_costs_its_own_session(void **state)
 	}
 }
 
-/* A rank that never had rings: no decent client sends there. */
+/* Its slot says that it can be reached, which is not so: the message stays. */
 static void test_a_message_to_who_has_no_rings(void **state)
 {
 	struct regshome *t = *state;
+	struct fakerank *old = &t->f[1];
 	struct snoo_wire_hello hello;
-	struct fakerank *f = &t->f[0];
 
-	/* Of a job of two; the other one never comes. */
-	fakerank_hello_init(&hello, "half", 0, 0, 2);
-	assert_int_equal(fakerank_connect(f, t->h.path), 0);
-	assert_int_equal(fakerank_send(f, &hello, sizeof(hello)), 0);
-	assert_int_equal(fakerank_until(f, SNOO_WIRE_WELCOME),
-			 SNOO_WIRE_WELCOME);
-	assert_int_equal(fakerank_pinned(f), 0);
-	assert_int_equal(fakerank_until(f, SNOO_WIRE_REGISTERS),
-			 SNOO_WIRE_REGISTERS);
-	assert_int_equal(fakeregs_open(&t->x[0], f), 0);
-	assert_int_equal(fakeregs_send(&t->x[0], 1, 0, 8), 0);
-	expect_cut_off(t, 0);
+	for (int i = 0; i < 2; i++) {
+		fakerank_hello_init(&hello, "half", 0, i, 2);
+		hello.minor = i ? 2 : hello.minor;
+		assert_int_equal(fakerank_connect(&t->f[i], t->h.path), 0);
+		assert_int_equal(fakerank_send(&t->f[i], &hello, sizeof(hello)),
+				 0);
+		assert_int_equal(fakerank_until(&t->f[i], SNOO_WIRE_WELCOME),
+				 SNOO_WIRE_WELCOME);
+		assert_int_equal(fakerank_pinned(&t->f[i]), 0);
+		if (i)
+			break;
+		assert_int_equal(fakerank_until(&t->f[i], SNOO_WIRE_REGISTERS),
+				 SNOO_WIRE_REGISTERS);
+		assert_int_equal(fakeregs_open(&t->x[i], &t->f[i]), 0);
+		/* Nobody has joined as rank 1 yet. */
+		assert_int_equal(fakeregs_send(&t->x[0], 1, 0, 8), 0);
+		regshome_sleep(t);
+	}
+	atomic_store(&old->slot->registers, 1);
+	assert_int_equal(fakeregs_send(&t->x[0], 1, 1, 8), 0);
+	regshome_sleep(t);
+	assert_false(shm_tx_drained(&t->x[0].out));
+	assert_true(state_rank_alive(regshome_rank(t, 0)));
+	/* And nobody polls for it. */
+	assert_false(loop_timer_running(regshome_service(t)->again));
+	fakerank_close(old);
+	home_bury(&t->h);
+	regshome_sleep(t);
+	assert_true(shm_tx_drained(&t->x[0].out));
+}
+
+/* Who has acknowledged a death without its line is not sent more. */
+static void test_after_the_acknowledgement_nothing_comes(void **state)
+{
+	struct regshome *t = *state;
+
+	regshome_join_two(t, 3);
+	regshome_sleep(t);
+	for (uint64_t n = 0; n < 5; n++) {
+		assert_int_equal(fakeregs_put(&t->x[0], 1, n, 8), 0);
+		assert_int_equal(fakeregs_put(&t->x[0], 2, n, 8), 0);
+	}
+	fakerank_close(&t->f[0]);
+	reap_rank(t->h.d->rank[0], LEDGER_RANK_DEAD);
+	assert_int_equal(reap_ack(regshome_rank(t, 1), 1), 0);
+	home_bury(&t->h);
+	regshome_expect_nothing(t, 1);
+	for (uint64_t n = 0; n < 5; n++)
+		regshome_expect(t, 2, 0, n, 8);
+	regshome_expect_gone(t, 2, 0);
+	regshome_expect_nothing(t, 1);
+	assert_int_equal(regshome_service(t)->dropped, 5);
+	assert_int_equal(regshome_rank(t, 1)->regs->dues, 0);
 }
 
 static void test_an_impossible_counter_costs_its_own_session(void **state)
@@ -305,6 +346,7 @@ int main(void)
 		T(test_death_under_way),
 		T(test_nonsense_costs_its_own_session),
 		T(test_a_message_to_who_has_no_rings),
+		T(test_after_the_acknowledgement_nothing_comes),
 		T(test_an_impossible_counter_costs_its_own_session),
 		T(test_a_ring_overrun_harms_nobody),
 		T(test_a_lost_pool_ends_it),
