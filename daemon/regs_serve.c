@@ -20,6 +20,9 @@
  * no room, or whose lane waits for a repeat, are no reason to poll: a timer
  * looks after them, less and less often.
  *
+ * No round begins when nobody has looked for REGS_REFRESH_NS which cores are
+ * online: while we slept, the kernel may have begun to bring one back.
+ *
  * Ordering edges
  * ==============
  *
@@ -52,18 +55,32 @@
 
 /* ---- who is who ---- */
 
-/* NULL: it is gone.  @stranger: it never had rings. */
-static struct regs_rank *receiver(const struct regs_rank *r, uint32_t peer,
-				  bool *stranger)
+/*
+ * Who gets a message of @r for rank @peer.  NULL: nobody: it is gone, or has
+ * acknowledged that @r is.
+ */
+static struct regs_rank *receiver(const struct regs_rank *r, uint32_t peer)
+{
+	const struct rank *to = r->rank->job->member[peer].rank;
+
+	if (!to || !state_rank_alive(to) || !to->regs || to->regs->deaf)
+		return NULL;
+	if (r->rank->led.gone && to->led.acked >= r->rank->led.gone)
+		return NULL;
+	return to->regs;
+}
+
+/*
+ * It is no member yet, or one without rings.  Its slot may say otherwise, and
+ * that is anybody's to write: whoever believed it has done nothing wrong, and
+ * sends again by the channel what stays in its ring.
+ */
+static bool unreachable(const struct regs_rank *r, uint32_t peer)
 {
 	const struct member *m = &r->rank->job->member[peer];
 
-	*stranger = !m->used ||
-		    (m->rank && state_rank_alive(m->rank) && !m->rank->regs);
-	if (!m->rank || !state_rank_alive(m->rank) || !m->rank->regs ||
-	    m->rank->regs->deaf)
-		return NULL;
-	return m->rank->regs;
+	return !m->used ||
+	       (m->rank && state_rank_alive(m->rank) && !m->rank->regs);
 }
 
 static struct regs_way *way_of(struct regs *g, uint32_t from, uint32_t to)
@@ -87,8 +104,7 @@ static void spoilt(struct regs_rank *r, const char *why)
 static void arrive(struct regs *g, struct regs_rank *r, struct regs_flight *f,
 		   const struct regs_message *m, uint64_t *count)
 {
-	bool stranger;
-	struct regs_rank *to = receiver(r, f->m.peer, &stranger);
+	struct regs_rank *to = receiver(r, f->m.peer);
 	struct regs_message in = *m;
 
 	f->state = REGS_ARRIVED;
@@ -223,17 +239,12 @@ static bool has_room(struct regs *g, struct regs_rank *to, uint32_t lines)
  * same rank too. */
 static int set_out(struct regs *g, struct regs_rank *r, struct regs_flight *f)
 {
-	bool stranger;
-	struct regs_rank *to = receiver(r, f->m.peer, &stranger);
+	struct regs_rank *to = receiver(r, f->m.peer);
 	int ret;
 
-	if (stranger) {
-		f->state = REGS_ARRIVED;
-		spoilt(r, "a register message for a rank that they do not "
-			  "reach");
-		return 1;
-	}
 	if (!to) {
+		if (unreachable(r, f->m.peer))
+			return 0;
 		f->state = REGS_ARRIVED;
 		g->dropped++;
 		return 1;
@@ -322,18 +333,27 @@ static bool all_arrived(const struct regs_rank *from, uint32_t peer)
 	return true;
 }
 
-/* 1: it is put; 0: not yet */
+/* It has not waited for the line: its ring is spoilt. */
+static bool acknowledged(const struct regs_rank *r, const struct rank *gone)
+{
+	return gone && r->rank->led.acked >= gone->led.gone;
+}
+
+/* 1: it is put, or is no longer wanted; 0: not yet */
 static int put_gone(struct regs *g, struct regs_rank *r, uint32_t gone)
 {
 	const struct rank *from = r->rank->job->member[gone].rank;
 
-	if (from && from->regs && !all_arrived(from->regs, r->rank->led.rank))
-		return 0;
-	if (!has_room(g, r, 1) || regs_ring_put_gone(r, gone))
-		return 0;
+	if (!acknowledged(r, from)) {
+		if (from && from->regs &&
+		    !all_arrived(from->regs, r->rank->led.rank))
+			return 0;
+		if (!has_room(g, r, 1) || regs_ring_put_gone(r, gone))
+			return 0;
+		touch_wake_from(r->rank, gone);
+	}
 	r->due[gone / 32] &= ~(UINT32_C(1) << gone % 32);
 	r->dues--;
-	touch_wake_from(r->rank, gone);
 	return 1;
 }
 
@@ -512,17 +532,18 @@ static void try_sleep(struct regs *g)
 static void slice(void *arg)
 {
 	struct regs *g = arg;
-	uint64_t begin = loop_now_ns(), now;
+	uint64_t begin = loop_now_ns(), now = begin;
 	uint32_t moved;
 
 	do {
+		/* First: we may have slept, or had no core, for long. */
+		if (now - g->refreshed_ns >= REGS_REFRESH_NS)
+			regs_refresh(g);
 		moved = regs_round(g);
 		now = loop_now_ns();
 		if (moved)
 			g->moved_ns = now;
 	} while (moved && now - begin < REGS_SLICE_NS);
-	if (now - g->refreshed_ns >= REGS_REFRESH_NS)
-		regs_refresh(g);
 	if (moved)
 		return;
 	if (now - g->moved_ns >= REGS_POLL_NS)

@@ -42,6 +42,8 @@ static void test_rings_are_said_before_the_grant(void **state)
 	assert_int_equal(f->registers.in.nlines, f->registers.out.nlines);
 	assert_int_equal(f->registers.in.bytes % SNOO_ABI_UNIT, 0);
 	assert_int_equal(f->slot->registers, 1);
+	/* The service may need its core too. */
+	assert_int_equal(f->slot->sharers, 2);
 	/* They count as no spare rings. */
 	r = regshome_rank(t, 0);
 	assert_int_equal(f->rings, SUPPLY_SPARE_RINGS);

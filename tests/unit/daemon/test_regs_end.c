@@ -216,25 +216,66 @@ static void test_nonsense_costs_its_own_session(void **state)
 	}
 }
 
-/* A rank that never had rings: no decent client sends there. */
+/* Its slot says that it can be reached, which is not so: the message stays. */
 static void test_a_message_to_who_has_no_rings(void **state)
 {
 	struct regshome *t = *state;
+	struct fakerank *old = &t->f[1];
 	struct snoo_wire_hello hello;
-	struct fakerank *f = &t->f[0];
 
-	/* Of a job of two; the other one never comes. */
-	fakerank_hello_init(&hello, "half", 0, 0, 2);
-	assert_int_equal(fakerank_connect(f, t->h.path), 0);
-	assert_int_equal(fakerank_send(f, &hello, sizeof(hello)), 0);
-	assert_int_equal(fakerank_until(f, SNOO_WIRE_WELCOME),
-			 SNOO_WIRE_WELCOME);
-	assert_int_equal(fakerank_pinned(f), 0);
-	assert_int_equal(fakerank_until(f, SNOO_WIRE_REGISTERS),
-			 SNOO_WIRE_REGISTERS);
-	assert_int_equal(fakeregs_open(&t->x[0], f), 0);
-	assert_int_equal(fakeregs_send(&t->x[0], 1, 0, 8), 0);
-	expect_cut_off(t, 0);
+	for (int i = 0; i < 2; i++) {
+		fakerank_hello_init(&hello, "half", 0, i, 2);
+		hello.minor = i ? 2 : hello.minor;
+		assert_int_equal(fakerank_connect(&t->f[i], t->h.path), 0);
+		assert_int_equal(fakerank_send(&t->f[i], &hello, sizeof(hello)),
+				 0);
+		assert_int_equal(fakerank_until(&t->f[i], SNOO_WIRE_WELCOME),
+				 SNOO_WIRE_WELCOME);
+		assert_int_equal(fakerank_pinned(&t->f[i]), 0);
+		if (i)
+			break;
+		assert_int_equal(fakerank_until(&t->f[i], SNOO_WIRE_REGISTERS),
+				 SNOO_WIRE_REGISTERS);
+		assert_int_equal(fakeregs_open(&t->x[i], &t->f[i]), 0);
+		/* Nobody has joined as rank 1 yet. */
+		assert_int_equal(fakeregs_send(&t->x[0], 1, 0, 8), 0);
+		regshome_sleep(t);
+	}
+	atomic_store(&old->slot->registers, 1);
+	assert_int_equal(fakeregs_send(&t->x[0], 1, 1, 8), 0);
+	regshome_sleep(t);
+	assert_false(shm_tx_drained(&t->x[0].out));
+	assert_true(state_rank_alive(regshome_rank(t, 0)));
+	/* And nobody polls for it. */
+	assert_false(loop_timer_running(regshome_service(t)->again));
+	fakerank_close(old);
+	home_bury(&t->h);
+	regshome_sleep(t);
+	assert_true(shm_tx_drained(&t->x[0].out));
+}
+
+/* Who has acknowledged a death without its line is not sent more. */
+static void test_after_the_acknowledgement_nothing_comes(void **state)
+{
+	struct regshome *t = *state;
+
+	regshome_join_two(t, 3);
+	regshome_sleep(t);
+	for (uint64_t n = 0; n < 5; n++) {
+		assert_int_equal(fakeregs_put(&t->x[0], 1, n, 8), 0);
+		assert_int_equal(fakeregs_put(&t->x[0], 2, n, 8), 0);
+	}
+	fakerank_close(&t->f[0]);
+	reap_rank(t->h.d->rank[0], LEDGER_RANK_DEAD);
+	assert_int_equal(reap_ack(regshome_rank(t, 1), 1), 0);
+	home_bury(&t->h);
+	regshome_expect_nothing(t, 1);
+	for (uint64_t n = 0; n < 5; n++)
+		regshome_expect(t, 2, 0, n, 8);
+	regshome_expect_gone(t, 2, 0);
+	regshome_expect_nothing(t, 1);
+	assert_int_equal(regshome_service(t)->dropped, 5);
+	assert_int_equal(regshome_rank(t, 1)->regs->dues, 0);
 }
 
 static void test_an_impossible_counter_costs_its_own_session(void **state)
@@ -276,6 +317,82 @@ static void test_a_ring_overrun_harms_nobody(void **state)
 	regshome_expect(t, 2, 1, 0, 8);
 }
 
+static uint64_t dice(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x;
+}
+
+/* Words that mean something, at places that do. */
+static void scribble(struct snoo_abi_ring *ring, uint64_t *seed)
+{
+	uint64_t *word = (uint64_t *)(void *)ring;
+	uint64_t at = dice(seed) % (REGS_RING_BYTES / 8);
+
+	switch (dice(seed) % 4) {
+	case 0:
+		word[at] = dice(seed);
+		break;
+	case 1:
+		word[at] = dice(seed) % 100;
+		break;
+	case 2:
+		atomic_store(&ring->consumed, (uint32_t)dice(seed) % 200);
+		break;
+	default:
+		word[32 + at % REGS_LINES * 8] =
+			line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 1, 0, 0) |
+			(dice(seed) & 3) << SNOO_ABI_LAP_SHIFT;
+		break;
+	}
+}
+
+/* Anything in the rings of one: the others' messages come as ever. */
+static void test_scribbles_harm_nobody_else(void **state)
+{
+	struct regshome *t = *state;
+	uint64_t seed = 88172645463325252u;
+
+	for (int round = 0; round < 40; round++) {
+		regshome_join_two(t, 3);
+		for (uint64_t n = 0; n < 60; n++) {
+			for (int i = 0; i < 3; i++) {
+				scribble(t->x[0].out.abi, &seed);
+				scribble(t->x[0].in.abi, &seed);
+			}
+			fakeregs_look(&t->x[0]);
+			/* It may get what it likes; they each other's. */
+			fakeregs_put(&t->x[1], 0, n, 8);
+			assert_int_equal(fakeregs_send(&t->x[1], 2, n, 8), 0);
+			for (;;) {
+				struct fakeregs_line l;
+				int ret = fakeregs_take(&t->x[2], &l);
+
+				assert_true(ret >= 0);
+				if (ret == 1 && !l.gone && l.peer == 1) {
+					assert_true(
+						fakeregs_is(&l, 1, 2, n, 8));
+					break;
+				}
+				if (ret == 0)
+					home_step(&t->h);
+			}
+			/* What is stuck at it must not fill the ring. */
+			if (n % 8 == 0 && !shm_tx_drained(&t->x[1].out)) {
+				fakerank_close(&t->f[0]);
+				home_bury(&t->h);
+				break;
+			}
+		}
+		for (int i = 0; i < 3; i++)
+			fakerank_close(&t->f[i]);
+		home_bury(&t->h);
+		assert_int_equal(t->h.d->ranks, 0);
+	}
+}
+
 static void test_a_lost_pool_ends_it(void **state)
 {
 	struct regshome *t = *state;
@@ -305,8 +422,10 @@ int main(void)
 		T(test_death_under_way),
 		T(test_nonsense_costs_its_own_session),
 		T(test_a_message_to_who_has_no_rings),
+		T(test_after_the_acknowledgement_nothing_comes),
 		T(test_an_impossible_counter_costs_its_own_session),
 		T(test_a_ring_overrun_harms_nobody),
+		T(test_scribbles_harm_nobody_else),
 		T(test_a_lost_pool_ends_it),
 #undef T
 	};
