@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mail.c - lanes between cores: send, receive, answer, repeat
+ * mail_lane.c - lanes between cores: send, receive, answer, repeat
  *
  * Theory of operation
  * ===================
