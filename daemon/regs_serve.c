@@ -20,6 +20,9 @@
  * no room, or whose lane waits for a repeat, are no reason to poll: a timer
  * looks after them, less and less often.
  *
+ * No round begins when nobody has looked for REGS_REFRESH_NS which cores are
+ * online: while we slept, the kernel may have begun to bring one back.
+ *
  * Ordering edges
  * ==============
  *
@@ -529,17 +532,18 @@ static void try_sleep(struct regs *g)
 static void slice(void *arg)
 {
 	struct regs *g = arg;
-	uint64_t begin = loop_now_ns(), now;
+	uint64_t begin = loop_now_ns(), now = begin;
 	uint32_t moved;
 
 	do {
+		/* First: we may have slept, or had no core, for long. */
+		if (now - g->refreshed_ns >= REGS_REFRESH_NS)
+			regs_refresh(g);
 		moved = regs_round(g);
 		now = loop_now_ns();
 		if (moved)
 			g->moved_ns = now;
 	} while (moved && now - begin < REGS_SLICE_NS);
-	if (now - g->refreshed_ns >= REGS_REFRESH_NS)
-		regs_refresh(g);
 	if (moved)
 		return;
 	if (now - g->moved_ns >= REGS_POLL_NS)

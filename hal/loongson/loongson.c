@@ -93,6 +93,8 @@ int loongson_open_on(struct hal **out, const struct hal_params *p,
 		ret = check_self(l, p->self);
 	if (ret == 0)
 		ret = loongson_map_open(&l->map, sys, &l->machine, why);
+	if (ret == 0 && l->online < 0)
+		ret = -ENODEV;
 	if (ret)
 		goto out_close;
 	l->base.ncores = l->machine.ncpus;
@@ -138,8 +140,6 @@ static int loongson_refresh(struct hal *h)
 	uint64_t mask;
 	int changed = 0, ret;
 
-	if (l->online < 0)
-		return 0;
 	ret = loongson_online(l->online, &mask);
 	if (ret)
 		return ret;

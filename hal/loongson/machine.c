@@ -154,6 +154,17 @@ int loongson_online(int fd, uint64_t *mask)
 	return loongson_list(text, mask);
 }
 
+static bool says_who_is_online(const struct loongson_sys *sys)
+{
+	int fd = open(sys->online, O_RDONLY | O_CLOEXEC);
+	uint64_t mask;
+	bool says = fd >= 0 && loongson_online(fd, &mask) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return says;
+}
+
 /* ---- what machine ------------------------------------------------------- */
 
 static bool vendor_is_virtual(const struct loongson_sys *sys)
@@ -235,6 +246,13 @@ int loongson_look(struct loongson_machine *m, const struct loongson_sys *sys,
 			"Loongson %s: too many, none, or two in one "
 			"place",
 			sys->cpuinfo, m->chip->name);
+	if (!says_who_is_online(sys))
+		return loongson_refuse(
+			why, -ENODEV,
+			"%s does not say which cores are online, and nobody "
+			"may write into the registers of one that is not: "
+			"mount /sys, or use cache lines",
+			sys->online);
 	count_present(m, sys);
 	m->guest |= vendor_is_virtual(sys);
 	return 0;

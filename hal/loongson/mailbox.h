@@ -12,7 +12,7 @@
  * struct loongson - Handle of the hardware back end
  * @base:	What every back end's handle begins with
  * @machine:	`online` in it: what we reach
- * @online:	fd on the kernel's list; -1 if there is none
+ * @online:	fd on the kernel's list
  */
 struct loongson {
 	struct hal base;

@@ -15,6 +15,7 @@
 
 #include "daemon/log.h"
 #include "daemon/regs_impl.h"
+#include "hal/emul/emul.h"
 
 /* ---- a machine that has registers, or lacks something ---- */
 
@@ -45,6 +46,7 @@ static int fake_open(struct hal **out, const struct hal_params *p)
 		return machine.open;
 	mine.regs = blocks;
 	mine.ncores = 64;
+	mine.flags |= HAL_FAULT_OFFLINE;
 	return hal_emul.open(out, &mine);
 }
 
@@ -62,6 +64,7 @@ struct fixture {
 	struct shared sh;
 	struct hal_ops hw;
 	struct regs *g;
+	uint32_t core; /* one that is served */
 	struct regs_report r;
 	char why[REGS_TEXT];
 };
@@ -311,6 +314,60 @@ static void test_the_kernels_words_on_cpus(void **state)
 	assert_false(regs_event_is_cpu("SUBSYSTEM=cpu", 12));
 }
 
+#define POINTER UINT64_C(0x98000000022afeb0)
+
+/* The kernel has put a word there, for a core that has yet to read it. */
+static void being_started(struct fixture *t)
+{
+	emul_offline(blocks, t->core, true);
+	blocks[t->core].mail[1] = POINTER;
+}
+
+static void with_cores(struct fixture *t)
+{
+	assert_int_equal(decide(t, "hardware", "auto", false), 0);
+	t->core = regs_next_core(t->g, 0);
+	assert_true(t->core < 64);
+}
+
+static void until_asleep(struct fixture *t)
+{
+	for (long i = 0; i < 10000000 && t->g->busy; i++)
+		loop_step(t->sh.loop);
+	assert_false(t->g->busy);
+}
+
+/* While it slept nobody looked: the first thing that it does is to look. */
+static void test_who_wakes_looks_before_it_writes(void **state)
+{
+	struct fixture *t = *state;
+
+	with_cores(t);
+	regs_wake(t->g);
+	until_asleep(t);
+	being_started(t);
+	t->g->refreshed_ns -= 1000000000;
+	regs_wake(t->g);
+	until_asleep(t);
+	assert_true(blocks[t->core].mail[1] == POINTER);
+	emul_offline(blocks, t->core, false);
+	t->g->refreshed_ns -= 1000000000;
+	regs_wake(t->g);
+	until_asleep(t);
+	assert_true(blocks[t->core].mail[1] == 0);
+}
+
+static void test_who_ends_looks_before_it_writes(void **state)
+{
+	struct fixture *t = *state;
+
+	with_cores(t);
+	being_started(t);
+	regs_close(t->g);
+	t->g = NULL;
+	assert_true(blocks[t->core].mail[1] == POINTER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +383,8 @@ int main(void)
 		T(test_this_machine_is_no_loongson),
 		T(test_a_line_takes_two_cores),
 		T(test_the_kernels_words_on_cpus),
+		T(test_who_wakes_looks_before_it_writes),
+		T(test_who_ends_looks_before_it_writes),
 #undef T
 	};
 

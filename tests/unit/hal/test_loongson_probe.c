@@ -124,6 +124,16 @@ static void test_cores_that_cannot_be_there(void **state)
 	REFUSED(-ENODEV, "cores", "none");
 }
 
+/* Who is not told that a core goes would write into its mailboxes afterwards. */
+static void test_a_kernel_that_does_not_say_who_is_online(void **state)
+{
+	(void)state;
+	put(fake.sys.online, "everybody\n");
+	REFUSED(-ENODEV, fake.sys.online, "online", "cache lines");
+	unlink(fake.sys.online);
+	REFUSED(-ENODEV, fake.sys.online, "online", "/sys");
+}
+
 /* cpuinfo without places: the kernel's other files have them, or nobody. */
 static void test_places_come_from_topology_as_well(void **state)
 {
@@ -288,6 +298,7 @@ int main(void)
 		T(test_a_loongson_that_is_not_in_the_table),
 		T(test_a_build_for_another_processor),
 		T(test_cores_that_cannot_be_there),
+		T(test_a_kernel_that_does_not_say_who_is_online),
 		T(test_places_come_from_topology_as_well),
 		T(test_a_guest_has_registers_of_its_own),
 		T(test_what_keeps_us_from_dev_mem_is_said),
