@@ -185,6 +185,8 @@ static int by_mail(struct regs *g, struct regs_rank *r, struct regs_rank *to,
 		   struct regs_flight *f)
 {
 	struct regs_way *w = &g->way[g->ways];
+	uint32_t from = (uint32_t)r->rank->led.core;
+	uint32_t to_core = (uint32_t)to->rank->led.core;
 	struct mail_message m = {
 		.from = r->id,
 		.to = to->id,
@@ -196,16 +198,16 @@ static int by_mail(struct regs *g, struct regs_rank *r, struct regs_rank *to,
 	int ret;
 
 	if (!g->mail || !has_core(g, r) || !has_core(g, to) ||
-	    r->rank->led.core == to->rank->led.core)
+	    from == to_core)
 		return -ENODEV;
-	w->from_core = (uint32_t)r->rank->led.core;
-	w->to_core = (uint32_t)to->rank->led.core;
-	if (g->ways == REGS_WAYS || way_of(g, w->from_core, w->to_core))
+	if (g->ways == REGS_WAYS || way_of(g, from, to_core))
 		return -EAGAIN;
 	memcpy(m.data, f->m.data, sizeof(m.data));
-	ret = mail_send(g->mail, w->from_core, w->to_core, &m);
+	ret = mail_send(g->mail, from, to_core, &m);
 	if (ret)
 		return ret;
+	w->from_core = from;
+	w->to_core = to_core;
 	w->from_id = r->id;
 	w->to_id = to->id;
 	w->number = f->m.number;
