@@ -197,8 +197,7 @@ static int by_mail(struct regs *g, struct regs_rank *r, struct regs_rank *to,
 	};
 	int ret;
 
-	if (!g->mail || !has_core(g, r) || !has_core(g, to) ||
-	    from == to_core)
+	if (!g->mail || !has_core(g, r) || !has_core(g, to) || from == to_core)
 		return -ENODEV;
 	if (g->ways == REGS_WAYS || way_of(g, from, to_core))
 		return -EAGAIN;

@@ -199,6 +199,29 @@ static void test_a_full_ring_holds_up_its_own_alone(void **state)
 	assert_true(shm_tx_drained(&t->x[0].out));
 }
 
+/* As many lanes in use as there can be: the next message waits for one. */
+static void test_all_lanes_in_use(void **state)
+{
+	static const struct regs_way other = {
+		.from_core = UINT32_MAX,
+		.to_core = UINT32_MAX,
+	};
+	struct regshome *t = *state;
+	struct regs *g = regshome_service(t);
+
+	regshome_join_two(t, 2);
+	for (uint32_t i = 0; i < REGS_WAYS; i++)
+		g->way[i] = other;
+	g->ways = REGS_WAYS;
+	assert_int_equal(fakeregs_send(&t->x[0], 1, 0, 8), 0);
+	regshome_expect_nothing(t, 1);
+	assert_int_equal(g->ways, REGS_WAYS);
+	g->ways = 0;
+	regs_wake(g);
+	regshome_expect(t, 1, 0, 0, 8);
+	assert_int_equal(g->messages, 1);
+}
+
 /* Who sends without end gets its share, and others theirs. */
 static void test_a_flood_starves_nobody(void **state)
 {
@@ -275,6 +298,7 @@ int main(void)
 		T(test_a_number_beyond_56_bits_arrives),
 		T(test_pairs_stay_in_order),
 		T(test_a_full_ring_holds_up_its_own_alone),
+		T(test_all_lanes_in_use),
 		T(test_a_flood_starves_nobody),
 		T(test_look_is_needed_only_when_it_sleeps),
 		T(test_the_receiver_is_woken_by_its_wish),
