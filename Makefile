@@ -418,7 +418,7 @@ check-vm.all:
 check-vm: check-vm.all ## guests under QEMU: attach, die, reboot, pause, misbehave
 	$(if $(filter 0,$(file <$(STATUS))),,@false)
 check-loongson.all:
-	$(call check_recipe,loongson,deps-loongson)
+	$(call check_recipe,loongson,deps-loongson deps-cross)
 check-loongson: check-loongson.all ## a Loongson-3 under QEMU: its registers, a job on them
 	$(if $(filter 0,$(file <$(STATUS))),,@false)
 cross.all:

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # block.sh - the hardware back end on the registers of a Loongson-3
-# timeout: 180
+# timeout: 420
 . tests/loongson/lib.sh
 
 boot 4

@@ -5,7 +5,7 @@
 # With three cores: the kernel's code for a core that goes offline looks at the
 # register block by EBase, and of the numbers that QEMU gives (shim.S) only the
 # middle one of three is its own.
-# timeout: 240
+# timeout: 420
 . tests/loongson/lib.sh
 
 cpu1=/sys/devices/system/cpu/cpu1/online

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # job.sh - a whole job on a Loongson-3: the paper's calls through its registers
-# timeout: 180
+# timeout: 420
 . tests/loongson/lib.sh
 
 ROUNDS=12

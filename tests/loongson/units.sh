@@ -3,7 +3,7 @@
 # units.sh - unit tests and the HAL's suites on a Loongson-3
 #
 # What cannot run there is in tests/loongson/not-there, with the reason.
-# timeout: 180
+# timeout: 420
 . tests/loongson/lib.sh
 
 # As on the host: tests read files of the tree by their names.
