@@ -235,6 +235,26 @@ static void test_a_full_ring_holds_up_its_own_alone(void **state)
 	assert_true(shm_tx_drained(&t->x[0].out));
 }
 
+/* A rank that computes for an hour: once it takes something it says so. */
+static void test_a_full_ring_keeps_nobody_awake(void **state)
+{
+	struct regshome *t = *state;
+	uint64_t number = 0;
+
+	regshome_join_two(t, 2);
+	regshome_fill(t, 0, 1, &number);
+	regshome_sleep(t);
+	assert_true(regshome_service(t)->waiting);
+	/* Less and less often, up to about a second. */
+	for (long i = 0; i < 10000000 && regshome_service(t)->again_ms < 256;
+	     i++)
+		home_step(&t->h);
+	assert_true(regshome_service(t)->again_ms >= 256);
+	assert_false(regshome_service(t)->busy);
+	for (uint64_t n = 0; n < number; n++)
+		regshome_expect(t, 1, 0, n, 8);
+}
+
 /* Who sends without end gets its share, and others theirs. */
 static void test_a_flood_starves_nobody(void **state)
 {
@@ -313,6 +333,7 @@ int main(void)
 		T(test_a_number_beyond_56_bits_arrives),
 		T(test_pairs_stay_in_order),
 		T(test_a_full_ring_holds_up_its_own_alone),
+		T(test_a_full_ring_keeps_nobody_awake),
 		T(test_a_flood_starves_nobody),
 		T(test_look_is_needed_only_when_it_sleeps),
 		T(test_the_receiver_is_woken_by_its_wish),
