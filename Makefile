@@ -21,7 +21,7 @@ BPF      ?= 1# 0: without the programs in the kernel, and without libbpf
 NM       ?= nm
 OBJCOPY  ?= objcopy
 PKG_CONFIG ?= pkg-config
-CROSS    ?= mips64el-linux-gnuabi64-gcc
+ARCHS    ?= mips64el aarch64 riscv64 loongarch64# of `make cross`
 
 comma := ,
 B     ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
@@ -38,10 +38,11 @@ DEPS_BUILD := gcc libbpf-dev libc6-dev libhwloc-dev libjansson-dev libuv1-dev \
 	make pkgconf
 DEPS_RUN   := gnuplot-nox jq libmpich-dev mpich util-linux
 DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
-	clang-tidy cppcheck g++ gcc-mips64el-linux-gnuabi64 git \
-	libc6-dev-mips64el-cross libclang-rt-14-dev libcmocka-dev mandoc \
+	clang-tidy cppcheck g++ git libclang-rt-14-dev libcmocka-dev mandoc \
 	python3-minimal shellcheck spin strace
 DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
+# `make cross` unpacks its compilers and libraries in the build folder.
+DEPS_CROSS := make pkgconf xz-utils
 # Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
 DEPS_VM := binutils busybox-static cpio kmod qemu-system-x86
 # The Loongson machine of `make check-loongson`: what the emulator, which is
@@ -129,10 +130,11 @@ BENCH_BIN   := $(if $(HAVE_CLIENT),$(BENCH:bench/%.c=$B/bench/%)) \
 .SUFFIXES:
 .PHONY: all help run check unit abi abi-bless layers headers hal model mutants \
 	stress crash fuzz platform e2e bench bench-quick tidy cppcheck format \
-	format-check map man install uninstall deps deps-bench deps-vm clean \
+	format-check map man install uninstall deps deps-bench deps-vm \
+	deps-cross clean \
 	run-vm check-vm check-loongson deps-loongson loongson-there \
 	loongson-cross tests check.run \
-	cross-hal lib progs examples shellcheck
+	cross cross.all lib progs examples shellcheck
 
 all: progs lib examples $(BENCH_BIN) ## build programs, library, examples, bench
 
@@ -290,7 +292,8 @@ layers_T   := tests/layers.sh
 headers_T  := tests/headers.sh
 man_T      := tests/man.sh
 abi_T      := $(call scripts,abi)
-unit_T     := $(call progs_of,$(unit_C)) $(sort $(wildcard tests/unit/*/*.sh))
+unit_SH    := $(sort $(wildcard tests/unit/*/*.sh))
+unit_T     := $(call progs_of,$(unit_C)) $(unit_SH)
 hal_T      := $(call progs_of,$(hal_C))
 platform_T := $(call progs_of,$(platform_C)) $(call scripts,platform)
 model_T    := $(wildcard tests/model/run.sh)
@@ -302,7 +305,7 @@ e2e_T      := $(call scripts,e2e)
 # The rest of the folder serves them.
 VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
-LOONGSON_LIB := image init machine
+LOONGSON_LIB := daemon image init lib machine
 loongson_T := $(filter-out $(LOONGSON_LIB:%=tests/loongson/%.sh),$(call scripts,loongson))
 
 # What has to be built first.
@@ -385,7 +388,7 @@ tests: $(sort $(foreach k,$(KINDS),$($k_B)))
 # recipe of the goal is not empty.
 KIND_GOALS := unit abi layers headers hal model mutants stress crash fuzz \
 	      platform e2e
-ifneq ($(filter check check-vm check-loongson $(KIND_GOALS),$(MAKECMDGOALS)),)
+ifneq ($(filter check check-vm check-loongson cross $(KIND_GOALS),$(MAKECMDGOALS)),)
 ifeq ($(words $(MAKECMDGOALS)),1)
 MAKEFLAGS += -q -s
 QUIET_FAIL := 1
@@ -417,6 +420,12 @@ check-vm: check-vm.all ## guests under QEMU: attach, die, reboot, pause, misbeha
 check-loongson.all:
 	$(call check_recipe,loongson,deps-loongson)
 check-loongson: check-loongson.all ## a Loongson-3 under QEMU: its registers, a job on them
+	$(if $(filter 0,$(file <$(STATUS))),,@false)
+cross.all:
+	-+@mkdir -p $B; echo 1 >$(STATUS); \
+	$(SUBMAKE) -s deps-cross || { echo '0 passed, 1 failed, 0 skipped'; exit 0; }; \
+	MAKE='$(MAKE)' MAKEFLAGS= TESTS='$(TESTS)' tests/cross/run.sh $(ARCHS); echo $$? >$(STATUS)
+cross: cross.all ## build for other processors, unit tests under QEMU; ARCHS=
 	$(if $(filter 0,$(file <$(STATUS))),,@false)
 define kind
 $1.all:
@@ -514,12 +523,6 @@ map: ## every file and its one-line purpose
 man: ## lint the manual pages
 	@$(call have,mandoc); $(if $(MAN),mandoc -Tlint -Wwarning $(MAN) &&) \
 	echo "man: $(words $(MAN)) pages, clean"
-cross-hal: ## compile shm/ and hal/ for mips64el
-	@$(call have,$(CROSS)); $(if $(call srcs,shm hal),for f in $(call srcs,shm hal); do \
-		$(CROSS) $(filter-out -fsanitize=% -fno-sanitize% -MMD -MP,$(FLAGS)) \
-		-Werror -march=mips64r2 -O2 -c -o /dev/null $$f || exit 1; done &&) \
-	echo "cross-hal: clean"
-
 # ---- install ----------------------------------------------------------------
 
 D = $(DESTDIR)$(PREFIX)
@@ -577,6 +580,9 @@ deps-vm: ## the same for guests
 	@$(call install_missing,$(DEPS_VM))
 deps-loongson: ## the same for the Loongson machine
 	@$(call install_missing,$(DEPS_LOONGSON))
+
+deps-cross: ## the same for other processors
+	@$(call install_missing,$(DEPS_CROSS))
 
 install_missing = \
 	missing=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $1 2>/dev/null | \

@@ -8,7 +8,7 @@
  * doc/architecture.md, "The registers of the machine", has the way of a
  * message and what holds at its edges; hal/mail.h moves it from core to core.
  *
- *     regs.c		whether there is a back end, and what it costs
+ *     regs_mode.c	whether there is a back end, and what it costs
  *     regs_line.c	what a line costs
  *     regs_rank.c	a rank's two rings: lend, find again, close
  *     regs_ring.c	each step in them, guarded
@@ -91,6 +91,7 @@ bool regs_describe(const struct rank *r, struct snoo_wire_registers *m);
 struct regs_report {
 	bool hardware;			/* else lines */
 	const char *backend;		/* "loongson", "emul"; "": none */
+	const char *chip;		/* "": none, or emulated */
 	const char *why;		/* why there is none; "": there is */
 	const char *reason;		/* of the choice: a sentence */
 	const char *warning;		/* "": none */

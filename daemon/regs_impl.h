@@ -81,6 +81,7 @@ struct regs {
 	void *blocks;			/* emul: the register blocks */
 	struct topo_set served;
 	int64_t message_ns, line_ns;
+	char chip[HAL_TEXT];
 	char why[HAL_TEXT];
 	char reason[REGS_TEXT];
 	char warning[REGS_TEXT];

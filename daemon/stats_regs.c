@@ -29,6 +29,8 @@ json_t *stats_regs(const struct shared *sh)
 	json_put_str(o, "configured", conf_registers_name(sh->conf->registers));
 	json_put_str(o, "in_use", r.hardware ? "hardware" : "lines");
 	json_put_str(o, "backend", *r.backend ? r.backend : "none");
+	if (*r.chip)
+		json_put_str(o, "chip", r.chip);
 	if (*r.why)
 		json_put_str(o, "why", r.why);
 	put_ns(o, "message_ns", r.message_ns);

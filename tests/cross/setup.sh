@@ -111,7 +111,15 @@ script gcc "exec $tools/usr/bin/$triplet-gcc-$gcc --sysroot=$sysroot \"\$@\""
 script pkg-config "export PKG_CONFIG_SYSROOT_DIR=$sysroot" \
 	"export PKG_CONFIG_LIBDIR=$sysroot/usr/lib/$triplet/pkgconfig:$sysroot/usr/share/pkgconfig" \
 	"exec pkg-config \"\$@\""
-script run "exec $top/qemu/usr/bin/qemu-$arch -L $sysroot \"\$@\""
+# By the dynamic linker, not by -L: that would show the program the sysroot's
+# folders in place of /, /usr, /etc.
+loader=$(compgen -G "$sysroot/usr/lib*/ld*.so.1" | head -n 1)
+[[ -n $loader ]] || { echo "setup: $sysroot has no dynamic linker"; exit 1; }
+"$top/bin/$arch-gcc" -O2 -D_GNU_SOURCE -fPIC -shared -o "$top/bin/$arch-lacks.so" \
+	tests/cross/lacks.c || exit 1
+script run "exec $top/qemu/usr/bin/qemu-$arch $loader \\" \
+	"	--library-path $sysroot/usr/lib/$triplet \\" \
+	"	--preload $top/bin/$arch-lacks.so --argv0 \"\$1\" \"\$@\""
 
 # What does not work here would fail later, and say less.
 printf '#include <stdio.h>\nint main(void) { return puts("works") < 0; }\n' |

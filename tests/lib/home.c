@@ -55,6 +55,12 @@ static int open_conf(struct home *h, const char *const *sets)
 
 int home_open(struct home *h, const char *const *sets)
 {
+	return home_open_on(h, sets, &hal_loongson);
+}
+
+int home_open_on(struct home *h, const char *const *sets,
+		 const struct hal_ops *hardware)
+{
 	char why[DOMAIN_TEXT > REGS_TEXT ? DOMAIN_TEXT : REGS_TEXT] = "";
 	int lock, ret;
 
@@ -73,7 +79,7 @@ int home_open(struct home *h, const char *const *sets)
 	    loop_open(&h->sh.loop) || keeper_open(&h->sh.keeper, NULL))
 		return -ENOMEM;
 	h->sh.started_ns = loop_now_ns();
-	ret = regs_open(&h->sh.regs, &h->sh, why);
+	ret = regs_open_on(&h->sh.regs, &h->sh, hardware, why);
 	if (ret == 0)
 		ret = domain_lock(&lock, h->dir, "default", why);
 	if (ret == 0)

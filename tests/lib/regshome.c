@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/lib/regshome.h"
 
@@ -27,6 +28,39 @@ int regshome_setup(void **state)
 	for (int i = 0; i < REGSHOME_RANKS; i++)
 		home_rank(&t->h, &t->f[i]);
 	return home_open(&t->h, sets);
+}
+
+/* ---- a machine whose cores come and go ---- */
+
+_Alignas(HAL_REG_STRIDE) struct hal_block regshome_blocks[TOPO_CPUS];
+
+static int machine_open(struct hal **out, const struct hal_params *p)
+{
+	struct hal_params mine = *p;
+
+	mine.regs = regshome_blocks;
+	mine.ncores = TOPO_CPUS;
+	mine.flags |= HAL_FAULT_OFFLINE;
+	return hal_emul.open(out, &mine);
+}
+
+int regshome_setup_cores(void **state)
+{
+	static const char *const sets[] = {
+		"hal=auto",
+		"registers=hardware",
+		NULL,
+	};
+	static struct hal_ops machine;
+	struct regshome *t = calloc(1, sizeof(*t));
+
+	machine = hal_emul;
+	machine.open = machine_open;
+	memset(regshome_blocks, 0, sizeof(regshome_blocks));
+	*state = t;
+	for (int i = 0; i < REGSHOME_RANKS; i++)
+		home_rank(&t->h, &t->f[i]);
+	return home_open_on(&t->h, sets, &machine);
 }
 
 int regshome_teardown(void **state)

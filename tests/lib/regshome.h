@@ -21,7 +21,12 @@ struct regshome {
 
 /* For cmocka; the end also checks that nothing is left in the pool. */
 int regshome_setup(void **state);
+/* On the "machine" of regshome_blocks, whose cores can go offline. */
+int regshome_setup_cores(void **state);
 int regshome_teardown(void **state);
+
+/* For emul_offline(). */
+extern struct hal_block regshome_blocks[];
 
 struct regs *regshome_service(struct regshome *t);
 struct rank *regshome_rank(struct regshome *t, int i);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # block.sh - the hardware back end on the registers of a Loongson-3
 # timeout: 180
-. tests/loongson/machine.sh
+. tests/loongson/lib.sh
 
 boot 4
 relay "block" 0 /snoo/loongson/test_block

@@ -129,7 +129,9 @@ put_programs() {
 		put "${d%/}" "$X/$d"test_*
 	done
 	# Tests read these.
+	mkdir -p "$root/snoo/doc"
 	cp -r config "$root/snoo/"
+	cp -r doc/man "$root/snoo/doc/"
 	# glibc loads it when a thread is cancelled.
 	mkdir -p "$root/$libs"
 	cp -L "$sysroot/$libs/libgcc_s.so.1" "$root/$libs/" || exit 1
@@ -142,6 +144,7 @@ put_base() {
 	cp "$out/busybox" "$root/bin/"
 	ln -s busybox "$root/bin/sh"
 	install -m 755 tests/loongson/init.sh "$root/init"
+	install -m 755 tests/loongson/daemon.sh "$root/bin/daemon"
 	ln -s /bin "$root/sbin"
 	printf '%s\n' root:x:0:0::/:/bin/sh nobody:x:65534:65534::/:/bin/false \
 		user1:x:1001:1001::/:/bin/sh user2:x:1002:1002::/:/bin/sh \
@@ -156,7 +159,8 @@ put_base() {
 stale() {
 	[[ -s $out/initramfs ]] || return 0
 	[[ -n $(find "$X"/bin "$X"/lib "$X"/e2e "$X"/bench "$X"/vm "$X"/loongson \
-		"$X"/tests config tests/loongson/init.sh tests/loongson/image.sh \
+		"$X"/tests config doc/man tests/loongson/init.sh \
+		tests/loongson/daemon.sh tests/loongson/image.sh \
 		"$out/busybox" -newer "$out/initramfs" -type f -print -quit) ]]
 }
 

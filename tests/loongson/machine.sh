@@ -9,14 +9,10 @@
 #   machine_ended             has QEMU ended?
 #   machine_tell              what QEMU and the kernel said last
 #   machine_stop              the end of it
-#   boot CORES                a test: it comes up, with all of them
-#   relay NAME UID COMMAND... a test for each of those that the command prints
 #
-# All of tests/lib/tap.sh, too.  As tests/vm/guest.sh, with one machine and no
-# devices but the memory that tests/loongson/prog/ferry.c speaks through.  Needs
-# B (the build); D is a folder for sockets and logs.
-
-. "$(dirname "${BASH_SOURCE[0]}")/../lib/tap.sh"
+# As tests/vm/guest.sh, with one machine and no devices but the memory that
+# tests/loongson/prog/ferry.c speaks through.  Needs D (a folder for sockets and
+# logs, with a short name) and B (the build).
 
 : "${B:=build}"
 MACHINE_DIR=$B/loongson
@@ -101,76 +97,4 @@ machine_stop() {
 	wait "$machine_pid" "${machine_helpers[@]}" 2>/dev/null
 	machine_pid=
 	machine_helpers=()
-}
-
-# ---- tests ----
-
-# Short: a socket's path has at most 107 bytes.
-D=$(mktemp -d /tmp/snoo-ls.XXXXXX)
-
-machine_end() {
-	# shellcheck disable=SC2154 # of tap.sh
-	((!tap_bad)) || [[ -z $machine_pid ]] || machine_tell | sed 's/^/# /'
-	machine_stop
-	[[ -n ${E2E_KEEP:-} ]] || rm -rf "$D"
-}
-trap machine_end EXIT
-trap 'exit 130' INT TERM
-
-[[ -z ${SAN:-} ]] || skip_all "the machine runs what was built without sanitizers"
-machine_says=$(machine_image 2>&1)
-case $? in
-0) ;;
-77) skip_all "${machine_says##*$'\n'}" ;;
-*)
-	fail "emulator, kernel and initramfs" "$machine_says"
-	done_testing
-	exit 1
-	;;
-esac
-
-boot() {
-	machine_stop
-	machine_start "$1"
-	if machine_up; then
-		is "a Loongson-3 with $1 cores is up" \
-			"$(there 0 cat /sys/devices/system/cpu/online)" "0-$(($1 - 1))"
-	else
-		fail "a Loongson-3 with $1 cores is up"
-		done_testing
-		exit 1
-	fi
-}
-
-# One line of TAP, CMocka's too.
-relay_line() {
-	local re='^(not )?ok [0-9]+( -)? *(# *[Ss][Kk][Ii][Pp])? *(.*)$'
-	[[ $1 =~ $re ]] || return 0
-	relay_n=$((relay_n + 1))
-	if [[ -n ${BASH_REMATCH[3]} ]]; then
-		skip "$relay_name: ${BASH_REMATCH[4]}" "it says so"
-	elif [[ -n ${BASH_REMATCH[1]} ]]; then
-		fail "$relay_name: ${BASH_REMATCH[4]}"
-		relay_bad=1
-	else
-		pass "$relay_name: ${BASH_REMATCH[4]}"
-	fi
-}
-
-relay() {
-	local relay_name=$1 relay_n=0 relay_bad=0 line rc
-	shift
-	[[ -z ${RELAY_TIME:-} ]] || echo "# $relay_name $SECONDS"
-	there "$1" env CMOCKA_MESSAGE_OUTPUT=TAP "${@:2}" >"$D/relay" 2>&1
-	rc=$?
-	while IFS= read -r line; do
-		relay_line "$line"
-	done <"$D/relay"
-	if ((rc == 77 && !relay_n)); then
-		skip "$relay_name" "$(tail -n 1 "$D/relay")"
-	elif ((!relay_bad && (rc || !relay_n))); then
-		fail "$relay_name: ends well" "status $rc, $relay_n results"
-		relay_bad=1
-	fi
-	((!relay_bad)) || sed 's/^/# /' "$D/relay"
 }

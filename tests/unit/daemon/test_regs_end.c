@@ -317,6 +317,82 @@ static void test_a_ring_overrun_harms_nobody(void **state)
 	regshome_expect(t, 2, 1, 0, 8);
 }
 
+static uint64_t dice(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x;
+}
+
+/* Words that mean something, at places that do. */
+static void scribble(struct snoo_abi_ring *ring, uint64_t *seed)
+{
+	uint64_t *word = (uint64_t *)(void *)ring;
+	uint64_t at = dice(seed) % (REGS_RING_BYTES / 8);
+
+	switch (dice(seed) % 4) {
+	case 0:
+		word[at] = dice(seed);
+		break;
+	case 1:
+		word[at] = dice(seed) % 100;
+		break;
+	case 2:
+		atomic_store(&ring->consumed, (uint32_t)dice(seed) % 200);
+		break;
+	default:
+		word[32 + at % REGS_LINES * 8] =
+			line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 1, 0, 0) |
+			(dice(seed) & 3) << SNOO_ABI_LAP_SHIFT;
+		break;
+	}
+}
+
+/* Anything in the rings of one: the others' messages come as ever. */
+static void test_scribbles_harm_nobody_else(void **state)
+{
+	struct regshome *t = *state;
+	uint64_t seed = 88172645463325252u;
+
+	for (int round = 0; round < 40; round++) {
+		regshome_join_two(t, 3);
+		for (uint64_t n = 0; n < 60; n++) {
+			for (int i = 0; i < 3; i++) {
+				scribble(t->x[0].out.abi, &seed);
+				scribble(t->x[0].in.abi, &seed);
+			}
+			fakeregs_look(&t->x[0]);
+			/* It may get what it likes; they each other's. */
+			fakeregs_put(&t->x[1], 0, n, 8);
+			assert_int_equal(fakeregs_send(&t->x[1], 2, n, 8), 0);
+			for (;;) {
+				struct fakeregs_line l;
+				int ret = fakeregs_take(&t->x[2], &l);
+
+				assert_true(ret >= 0);
+				if (ret == 1 && !l.gone && l.peer == 1) {
+					assert_true(
+						fakeregs_is(&l, 1, 2, n, 8));
+					break;
+				}
+				if (ret == 0)
+					home_step(&t->h);
+			}
+			/* What is stuck at it must not fill the ring. */
+			if (n % 8 == 0 && !shm_tx_drained(&t->x[1].out)) {
+				fakerank_close(&t->f[0]);
+				home_bury(&t->h);
+				break;
+			}
+		}
+		for (int i = 0; i < 3; i++)
+			fakerank_close(&t->f[i]);
+		home_bury(&t->h);
+		assert_int_equal(t->h.d->ranks, 0);
+	}
+}
+
 static void test_a_lost_pool_ends_it(void **state)
 {
 	struct regshome *t = *state;
@@ -349,6 +425,7 @@ int main(void)
 		T(test_after_the_acknowledgement_nothing_comes),
 		T(test_an_impossible_counter_costs_its_own_session),
 		T(test_a_ring_overrun_harms_nobody),
+		T(test_scribbles_harm_nobody_else),
 		T(test_a_lost_pool_ends_it),
 #undef T
 	};

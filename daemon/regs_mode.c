@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * regs.c - whether the machine's registers carry messages, and why
+ * regs_mode.c - whether the machine's registers carry messages, and why
  *
  *   registers  hal        there is hardware         there is none
  *   ---------  ---------  ------------------------  -----------------------
@@ -25,6 +25,7 @@
 
 #include "daemon/log.h"
 #include "daemon/regs_impl.h"
+#include "hal/loongson/loongson.h"
 
 #define MEASURE_ROUNDS 200u
 #define MEASURE_BYTES  8u
@@ -85,6 +86,18 @@ static int lock_machine(struct regs *g)
 	return -EBUSY;
 }
 
+/* For people: which processor's registers these are. */
+static void name_chip(struct regs *g)
+{
+	struct loongson_machine m;
+	char why[HAL_TEXT];
+
+	if (loongson_look(&m, loongson_sys(), why))
+		return;
+	snprintf(g->chip, sizeof(g->chip), "%s%s%s%s", m.chip->name,
+		 *m.model ? " (" : "", m.model, *m.model ? ")" : "");
+}
+
 /* On failure g->why says what is missing. */
 static int open_hardware(struct regs *g, const struct hal_ops *hw)
 {
@@ -100,6 +113,8 @@ static int open_hardware(struct regs *g, const struct hal_ops *hw)
 	if (ret == 0) {
 		g->ops = hw;
 		g->why[0] = '\0';
+		if (hw == &hal_loongson)
+			name_chip(g);
 		return 0;
 	}
 	if (!*g->why && hal_probe(hw, g->why) == 0)
@@ -343,13 +358,15 @@ void regs_report(const struct regs *g, struct regs_report *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (!g) {
-		out->backend = out->why = out->reason = out->warning = "";
+		out->backend = out->chip = out->why = out->reason =
+			out->warning = "";
 		out->message_ns = out->line_ns = -ENODATA;
 		out->asleep = true;
 		return;
 	}
 	out->hardware = g->mail != NULL;
 	out->backend = g->ops ? g->ops->name : "";
+	out->chip = g->chip;
 	out->why = g->why;
 	out->reason = g->reason;
 	out->warning = g->warning;
