@@ -489,7 +489,7 @@ void regs_wake(struct regs *g)
 	poll_on(g);
 }
 
-/* Something is left that nobody will say LOOK for. */
+/* Something is left: in a lane, or for want of room. */
 static void look_later(struct regs *g)
 {
 	bool lanes = g->mail && (g->ways || mail_busy(g->mail));
