@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/arrive.h"
 #include "client/channel.h"
 #include "client/match.h"
 #include "client/order.h"
@@ -262,12 +263,20 @@ void regs_forget(struct peer *p)
 
 /* ---- in ---- */
 
-/* A word that cannot be: what is in there is lost, all else goes on. */
+/*
+ * A word that cannot be: what is in there is lost, all else goes on.  What is
+ * parked may only be early because its sender's channel has not been read yet:
+ * whatever comes before it there was published before it.
+ */
 static void turn_deaf(struct snoo *ctx)
 {
 	struct registers *r = &ctx->registers;
 
 	shm_count(ctx->me, SHM_COUNT_protocol_errors, 1);
+	for (uint32_t i = 0; i < ctx->capacity; i++) {
+		if (!list_empty(&ctx->peers[i].parked))
+			arrive_all(ctx, &ctx->peers[i]);
+	}
 	r->deaf = true;
 	r->on = false;
 	for (uint32_t i = 0; i < ctx->capacity; i++)

@@ -51,7 +51,9 @@
 #define REGS_A_ROUND	8u
 /* A whole message and its answer. */
 #define POLLS_A_ROUND (MAIL_WORDS + 4)
-#define AGAIN_MAX_MS  50
+/* A lane repeats by time.  Who makes room says LOOK: that is for safety only. */
+#define AGAIN_LANE_MS 50
+#define AGAIN_ROOM_MS 1000
 
 /* ---- who is who ---- */
 
@@ -185,6 +187,8 @@ static int by_mail(struct regs *g, struct regs_rank *r, struct regs_rank *to,
 		   struct regs_flight *f)
 {
 	struct regs_way *w = &g->way[g->ways];
+	uint32_t from = (uint32_t)r->rank->led.core;
+	uint32_t to_core = (uint32_t)to->rank->led.core;
 	struct mail_message m = {
 		.from = r->id,
 		.to = to->id,
@@ -195,17 +199,16 @@ static int by_mail(struct regs *g, struct regs_rank *r, struct regs_rank *to,
 	};
 	int ret;
 
-	if (!g->mail || !has_core(g, r) || !has_core(g, to) ||
-	    r->rank->led.core == to->rank->led.core)
+	if (!g->mail || !has_core(g, r) || !has_core(g, to) || from == to_core)
 		return -ENODEV;
-	w->from_core = (uint32_t)r->rank->led.core;
-	w->to_core = (uint32_t)to->rank->led.core;
-	if (g->ways == REGS_WAYS || way_of(g, w->from_core, w->to_core))
+	if (g->ways == REGS_WAYS || way_of(g, from, to_core))
 		return -EAGAIN;
 	memcpy(m.data, f->m.data, sizeof(m.data));
-	ret = mail_send(g->mail, w->from_core, w->to_core, &m);
+	ret = mail_send(g->mail, from, to_core, &m);
 	if (ret)
 		return ret;
+	w->from_core = from;
+	w->to_core = to_core;
 	w->from_id = r->id;
 	w->to_id = to->id;
 	w->number = f->m.number;
@@ -487,14 +490,18 @@ void regs_wake(struct regs *g)
 	poll_on(g);
 }
 
-/* Something is left that nobody will say LOOK for. */
+/* Something is left: in a lane, or for want of room. */
 static void look_later(struct regs *g)
 {
-	if (!g->waiting && !(g->mail && (g->ways || mail_busy(g->mail))))
+	bool lanes = g->mail && (g->ways || mail_busy(g->mail));
+	uint64_t most = lanes ? AGAIN_LANE_MS : AGAIN_ROOM_MS;
+
+	if (!g->waiting && !lanes)
 		return;
+	if (g->again_ms > most)
+		g->again_ms = most;
 	loop_timer_start(g->again, g->again_ms, 0);
-	g->again_ms = g->again_ms * 2 < AGAIN_MAX_MS ? g->again_ms * 2
-						     : AGAIN_MAX_MS;
+	g->again_ms *= 2;
 }
 
 static void on_again(void *arg)

@@ -79,6 +79,17 @@ grows() {
 	(($(of pair sent_mailbox) > $1))
 }
 
+# Both streams move, and nothing goes by registers.
+in_lines() {
+	local n a b
+	n=$(of pair sent_mailbox)
+	a=$(counted "$D/pair" 0)
+	b=$(counted "$D/pair" 1)
+	eventually eval '(($(counted "$D/pair" 0) > a + 50 &&
+		$(counted "$D/pair" 1) > b + 50))'
+	[[ $(of pair sent_mailbox) == "$n" ]]
+}
+
 conf lines
 daemon_start --config "$D/snoo.json" --pool-size 16M
 bystander_start
@@ -101,10 +112,11 @@ for round in 1 2 3; do
 	ok "round $round: the next daemon has none" restart
 	is "and says so" "$(regs in_use)" lines
 	bystander_moves "round $round"
-	n=$(of pair sent_mailbox)
 	a=$(counted "$D/pair" 0)
 	ok "the pair goes on" eventually eval '(($(counted "$D/pair" 0) > a + 100))'
-	is "in lines" $(($(of pair sent_mailbox) - n)) 0
+	# A rank that has no need to wait may not look at its socket for long.
+	ok "in lines, when both have heard of it" eventually in_lines
+	is "what they sent before was copied" "$(regs messages)" 0
 done
 # Handed over, not killed.
 conf hardware

@@ -162,6 +162,31 @@ static void test_words_that_cannot_be_close_the_ring(void **state)
 	}
 }
 
+/* What came in a channel before the bad word did is as good as ever. */
+static void test_a_bad_word_spoils_no_channel(void **state)
+{
+	static unsigned char out[8000], in[8000];
+	struct world *w = *state;
+	struct shm_tx *tx = &carrier.in[1];
+
+	world_pattern(out, sizeof(out), 1);
+	assert_int_equal(snoo_send(w->ctx[0], out, sizeof(out), 1, 1), 0);
+	assert_int_equal(count(w, 0, SHM_COUNT_sent_block), 1);
+	small(w, 2);
+	assert_int_equal(carrier_move(&carrier), 1);
+	shm_tx_words(tx)[0] = 99;
+	shm_tx_publish(tx, line_word(SNOO_ABI_CONTROL, 0, 0, 0, 0));
+	assert_int_equal(snoo_recv(w->ctx[1], in, sizeof(in), 0, SNOO_ANY_TAG,
+				   NULL), 0);
+	assert_true(regs_of(w, 1)->deaf);
+	assert_true(world_matches(in, sizeof(in), 1));
+	expect(w, 2);
+	assert_int_equal(count(w, 1, SHM_COUNT_protocol_errors), 1);
+	small(w, 3);
+	stand_still(w);
+	expect(w, 3);
+}
+
 /* Who reads `in` no more gets by the channel what is sent to it later. */
 static void test_a_deaf_rank_is_reached_by_channels(void **state)
 {
@@ -353,6 +378,7 @@ int main(void)
 		T(test_malformed_registers_end_the_session),
 		T(test_rings_outside_the_pool),
 		T(test_words_that_cannot_be_close_the_ring),
+		T(test_a_bad_word_spoils_no_channel),
 		T(test_a_deaf_rank_is_reached_by_channels),
 		T(test_an_impossible_count_in_out),
 		T(test_gone_waits_for_its_line),
