@@ -296,3 +296,17 @@ int arrive_drain(struct snoo *ctx, struct peer *p)
 	}
 	return n;
 }
+
+void arrive_all(struct snoo *ctx, struct peer *p)
+{
+	uint32_t left = 2 * SNOO_ABI_RING_MAX;
+
+	channel_open_rx(ctx, p);
+	while (p->rx_open && left > 0) {
+		int n = arrive_drain(ctx, p);
+
+		if (n <= 0)
+			return;
+		left -= (uint32_t)n < left ? (uint32_t)n : left;
+	}
+}

@@ -16,4 +16,12 @@
  */
 int arrive_drain(struct snoo *ctx, struct peer *p);
 
+/**
+ * arrive_all() - Read everything that @p has published in its channel until now
+ *
+ * No more than two rings can hold: whoever else writes there does not keep us
+ * from going on.
+ */
+void arrive_all(struct snoo *ctx, struct peer *p);
+
 #endif /* CLIENT_ARRIVE_H */

@@ -63,23 +63,6 @@ static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
 	ctx->going++;
 }
 
-/*
- * Its last lines: no more than two rings can hold.  Whoever else writes there
- * does not keep us from going on.
- */
-static void read_to_the_end(struct snoo *ctx, struct peer *p)
-{
-	uint32_t left = 2 * SNOO_ABI_RING_MAX;
-
-	while (p->rx_open && left > 0) {
-		int n = arrive_drain(ctx, p);
-
-		if (n <= 0)
-			return;
-		left -= (uint32_t)n < left ? (uint32_t)n : left;
-	}
-}
-
 bool news_gone(struct snoo *ctx)
 {
 	bool any = false;
@@ -92,8 +75,7 @@ bool news_gone(struct snoo *ctx)
 
 		if (p->going == PEER_LIVE)
 			continue;
-		channel_open_rx(ctx, p);
-		read_to_the_end(ctx, p);
+		arrive_all(ctx, p);
 		if (ctx->no_memory || regs_due(ctx, p) ||
 		    peer_gone(ctx, p, p->going))
 			continue;

@@ -453,6 +453,19 @@ uint64_t regs_patience(const struct snoo *ctx)
 	return still < r->still_ns ? r->still_ns - still : 0;
 }
 
+bool regs_owes(const struct snoo *ctx)
+{
+	const struct registers *r = &ctx->registers;
+
+	for (uint32_t i = 0; ctx->session.lost && i < r->count; i++) {
+		const struct kept *k = kept_at(r, i);
+
+		if (!k->resent && ctx->peers[k->m.peer].state == PEER_LIVE)
+			return true;
+	}
+	return false;
+}
+
 void regs_fini(struct snoo *ctx)
 {
 	free(ctx->registers.kept);

@@ -53,6 +53,10 @@ void regs_tell(struct snoo *ctx);
 /** regs_patience() - How long we may sleep, for what has not gone yet */
 uint64_t regs_patience(const struct snoo *ctx);
 
+/** regs_owes() - Is there no daemon for what we sent, and no room for it in the
+ * channels yet? */
+bool regs_owes(const struct snoo *ctx);
+
 void regs_fini(struct snoo *ctx);
 
 #endif /* CLIENT_REGS_H */

@@ -12,7 +12,9 @@
 #include "client/env.h"
 #include "client/news.h"
 #include "client/progress.h"
+#include "client/regs.h"
 #include "client/session.h"
+#include "client/wait.h"
 
 static _Thread_local struct session_text last_error;
 
@@ -57,6 +59,23 @@ static void unpin(struct snoo *ctx)
 				  ctx->old_affinity);
 }
 
+/* If no daemon is left to carry it, what it has goes by the channels; it ends
+ * when a receiver makes no room for long. */
+static void send_the_rest(struct snoo *ctx)
+{
+	struct idle idle;
+	int ret = 0;
+
+	if (ctx->registers.count == 0)
+		return;
+	news_read(ctx);
+	progress(ctx);
+	wait_begin(&idle);
+	while (regs_owes(ctx) && ret == 0)
+		ret = wait_step(ctx, &idle, SNOO_ABI_CALL_FINALIZE);
+	wait_end(ctx, &idle);
+}
+
 int snoo_finalize(struct snoo *ctx)
 {
 	if (!ctx)
@@ -70,9 +89,7 @@ int snoo_finalize(struct snoo *ctx)
 		context_free(ctx);
 		return -ESTALE;
 	}
-	/* If no daemon is left to carry it, what it has goes by the channels. */
-	if (ctx->registers.count > 0)
-		news_read(ctx);
+	send_the_rest(ctx);
 	progress(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++)
 		channel_leave(ctx, &ctx->peers[i]);

@@ -183,6 +183,11 @@ static json_t *verb_scheduler(struct ask *a)
 	return stats_scheduler(a->sh, &a->filter);
 }
 
+static json_t *verb_registers(struct ask *a)
+{
+	return stats_registers(a->sh, &a->filter);
+}
+
 static const struct rank *find_rank(struct ask *a, uint64_t number,
 				    unsigned int *matches)
 {

@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
+#include "daemon/regs.h"
 #include "daemon/seat.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
@@ -100,6 +101,8 @@ static int read_ranks(struct domain *d)
 		r->led = led;
 		count_rank(r);
 		supply_count(r);
+		if (regs_adopt(r))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -178,6 +181,7 @@ void adopt_tell(struct rank *r)
 	}
 	s->resumed = state_epoch(r->dom);
 	post_resumed(r);
+	regs_adopted(r);
 	if (r->rings[SMALL] == 0)
 		supply_start(r);
 	span_adopted(r);
@@ -229,6 +233,7 @@ int adopt_ranks(struct domain *d)
 	if (ret)
 		return ret;
 	complete_jobs(d);
+	regs_adopt_dues(d);
 	each_rank(d, take_fds);
 	for (uint32_t i = 0; i < d->nranks; i++)
 		if (d->job[i])

@@ -12,6 +12,7 @@
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
+#include "daemon/regs.h"
 #include "daemon/seat.h"
 #include "daemon/share.h"
 #include "daemon/span.h"
@@ -235,6 +236,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	seat_tell_rank(r);
 	post_welcome(r);
 	SNOO_TESTPOINT("daemon_attach_welcomed");
+	regs_attach(r);
 	log_info("rank attached domain=%s job=%s number=%u rank=%u slot=%u "
 		 "vm=%u pid=%d uid=%u cpu=%d", d->name, j->led.name,
 		 j->led.number, r->led.rank, r->slot, r->led.vm, r->led.pid,

@@ -114,6 +114,7 @@ struct conf {
 	uint32_t role;			/* enum conf_role */
 	uint32_t log_level;		/* enum log_level */
 	uint32_t registers;		/* enum conf_registers */
+	bool registers_in_guest;	/* in a VM too, with hal: loongson */
 	uint32_t hal;			/* enum conf_hal */
 	uint32_t keeper;		/* enum conf_keeper */
 	uint32_t telemetry;		/* enum conf_switch: BPF */

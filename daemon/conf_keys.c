@@ -93,6 +93,7 @@ const struct conf_key conf_keys[] = {
 	KEY(log_level, CONF_ENUM, "\"info\"", LIVE, .words = levels),
 	KEY(registers, CONF_ENUM, "\"auto\"", FIXED, .words = registers),
 	KEY(hal, CONF_ENUM, "\"auto\"", FIXED, .words = hals),
+	KEY(registers_in_guest, CONF_BOOL, "false", FIXED),
 	KEY(keeper, CONF_ENUM, "\"auto\"", FIXED, .words = keepers),
 	KEY(telemetry, CONF_ENUM, "\"auto\"", FIXED, .words = switches),
 	KEY(seccomp, CONF_ENUM, "\"auto\"", FIXED, .words = switches),

@@ -17,6 +17,7 @@
 #include "daemon/adopt.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+#include "daemon/regs.h"
 #include "daemon/run.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
@@ -313,6 +314,7 @@ static void close_parts(struct domain *d)
 
 		if (!r)
 			continue;
+		regs_drop(r);
 		if (r->seated)
 			place_give(d->sh->place, &r->seat);
 		loop_unwatch(r->death);

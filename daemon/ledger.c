@@ -280,6 +280,10 @@ static int check_rank(const struct ledger *l, uint32_t i, char *why)
 			       r.job);
 	if (r.vm > l->head->nvms)
 		return damaged(why, "slot %u is in VM slot %u", i, r.vm);
+	if (r.regs_out > l->head->arena_units ||
+	    r.regs_in > l->head->arena_units)
+		return damaged(why, "slot %u has register rings outside of "
+			       "the arena", i);
 	return 0;
 }
 

@@ -168,7 +168,9 @@ struct ledger_rank {
 	uint32_t sid;			/* of its session on control, if vm */
 	uint32_t vector;		/* that wakes it; 0: none, by futex */
 	int32_t vcpu;			/* if vm; -1: not pinned there */
-	uint64_t spare[2];		/* zero; for the daemon's use */
+	uint32_t regs_out;		/* unit + 1 of its register ring `out` */
+	uint32_t regs_in;		/* the same of `in`; 0: none */
+	uint64_t spare[1];		/* zero; for the daemon's use */
 };
 
 _Static_assert(sizeof(struct ledger_rank) == 104, "ledger: rank changed");

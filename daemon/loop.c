@@ -4,7 +4,9 @@
  *
  * Deferred work runs in a check handle, after the fds and timers of one turn;
  * an idle handle that is started only while work waits keeps that turn from
- * sleeping.  So a loop with nothing to do makes no system call at all.
+ * sleeping.  So a loop with nothing to do makes no system call at all.  Whoever
+ * polls memory has an idle handle of its own, which is called in every turn
+ * before the fds are looked at.
  */
 #include "daemon/loop.h"
 
@@ -18,6 +20,9 @@ struct loop {
 	uv_loop_t uv;
 	uv_check_t check;
 	uv_idle_t idle;
+	uv_idle_t busy;
+	void (*busy_fn)(void *arg);
+	void *busy_arg;
 	struct loop_work work;		/* head of a ring: first asked first */
 	int code;
 };
@@ -80,6 +85,25 @@ static void run_work(uv_check_t *check)
 	uv_idle_stop(&l->idle);
 }
 
+/* ---- polling ---- */
+
+static void on_turn(uv_idle_t *idle)
+{
+	struct loop *l = idle->data;
+
+	l->busy_fn(l->busy_arg);
+}
+
+void loop_busy(struct loop *l, void (*fn)(void *arg), void *arg)
+{
+	l->busy_fn = fn;
+	l->busy_arg = arg;
+	if (fn)
+		uv_idle_start(&l->busy, on_turn);
+	else
+		uv_idle_stop(&l->busy);
+}
+
 /* ---- the loop ---- */
 
 int loop_open(struct loop **out)
@@ -101,6 +125,8 @@ int loop_open(struct loop **out)
 	uv_check_start(&l->check, run_work);
 	uv_unref((uv_handle_t *)&l->check);
 	uv_idle_init(&l->uv, &l->idle);
+	uv_idle_init(&l->uv, &l->busy);
+	l->busy.data = l;
 	*out = l;
 	return 0;
 }
@@ -113,7 +139,8 @@ static void close_one(uv_handle_t *handle, void *arg)
 	if (uv_is_closing(handle))
 		return;
 	if (handle == (uv_handle_t *)&l->check ||
-	    handle == (uv_handle_t *)&l->idle)
+	    handle == (uv_handle_t *)&l->idle ||
+	    handle == (uv_handle_t *)&l->busy)
 		uv_close(handle, NULL);
 	else
 		uv_close(handle, (uv_close_cb)free);

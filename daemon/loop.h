@@ -98,4 +98,13 @@ int loop_signal(struct loop *l, int signum, void (*fn)(void *arg, int signum),
 void loop_defer(struct loop *l, struct loop_work *w);
 void loop_undefer(struct loop_work *w);
 
+/**
+ * loop_busy() - Call @fn in every turn, and let no turn wait
+ * @fn:		NULL: no more.  It may say so itself, and is brief: fds and
+ *		timers have their turn after it.
+ *
+ * There is one at a time.
+ */
+void loop_busy(struct loop *l, void (*fn)(void *arg), void *arg);
+
 #endif /* DAEMON_LOOP_H */

@@ -10,7 +10,7 @@
  *				runner, which starts programs for the host
  *  5. privs_begin()		no new privileges
  *  6. machine			topology, seats
- *  7. loop, signals
+ *  7. loop, signals; the machine's registers (role host)
  *  8. domains			made, or adopted from a daemon that died;
  *				in a VM (role guest) the devices and the
  *				sessions of its processes instead
@@ -24,7 +24,6 @@
  * domain is served already, 75 handed over to the next daemon.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,11 +41,13 @@
 #include "daemon/guest_run.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
+#include "daemon/locks.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/opts.h"
 #include "daemon/place.h"
 #include "daemon/privs.h"
+#include "daemon/regs.h"
 #include "daemon/rundir.h"
 #include "daemon/sdnotify.h"
 #include "daemon/state.h"
@@ -136,33 +137,21 @@ static unsigned int domains_served(const struct daemon *dm)
 
 static int lock_all(const struct daemon *dm, int *fds)
 {
-	const struct conf *c = dm->sh.conf;
+	char why[DOMAIN_TEXT];
+	int ret = locks_take(dm->sh.conf, domains_served(dm), fds, why);
 
-	for (unsigned int i = 0; i < domains_served(dm); i++) {
-		char why[DOMAIN_TEXT];
-		int ret = domain_lock(&fds[i], c->runtime_dir,
-				      c->domains[i].name, why);
-
-		if (ret) {
-			while (i--)
-				close(fds[i]);
-			return say(ret == -EALREADY ? EXIT_SERVED :
-				   EXIT_FAILED, why);
-		}
-	}
-	return EXIT_OK;
+	if (ret == 0)
+		return EXIT_OK;
+	return say(ret == -EALREADY ? EXIT_SERVED : EXIT_FAILED, why);
 }
 
 /* Before we become the keeper: is there anything to keep for us? */
 static int probe_locks(const struct daemon *dm)
 {
-	unsigned int n = domains_served(dm);
-	int *fds = calloc(n, sizeof(*fds));
+	int *fds = locks_new(dm->sh.conf);
 	int code = fds ? lock_all(dm, fds) : EXIT_FAILED;
 
-	for (unsigned int i = 0; code == EXIT_OK && i < n; i++)
-		close(fds[i]);
-	free(fds);
+	locks_free(dm->sh.conf, fds);
 	return code;
 }
 
@@ -369,6 +358,14 @@ static int open_domains(struct daemon *dm, int *locks)
 	return EXIT_OK;
 }
 
+static int open_registers(struct daemon *dm)
+{
+	char why[REGS_TEXT];
+	int ret = regs_open(&dm->sh.regs, &dm->sh, why);
+
+	return ret ? say(code_of(ret), why) : EXIT_OK;
+}
+
 static int open_guest(struct daemon *dm, int *lock)
 {
 	struct guest *g;
@@ -449,6 +446,9 @@ static int serve(struct daemon *dm, int *locks)
 	if (ret)
 		return say(EXIT_FAILED, strerror(-ret));
 	code = check_budget(dm);
+	/* In a VM they would be the hypervisor's. */
+	if (code == EXIT_OK && !dm->in_vm)
+		code = open_registers(dm);
 	if (code == EXIT_OK)
 		code = dm->in_vm ? open_guest(dm, locks) :
 		       open_domains(dm, locks);
@@ -485,6 +485,7 @@ static void close_all(struct daemon *dm, int code)
 	guest_run_close(dm->sh.programs, again);
 	while (dm->sh.domains)
 		domain_close(dm->sh.domains, end);
+	regs_close(dm->sh.regs);
 	loop_unwatch(dm->keeper_death);
 	loop_timer_close(dm->watchdog);
 	loop_close(dm->sh.loop);
@@ -509,14 +510,12 @@ static int open_programs(struct daemon *dm)
 static int run(struct daemon *dm)
 {
 	struct conf *c = dm->sh.conf;
-	int *locks = calloc(c->ndomains, sizeof(*locks));
+	int *locks = locks_new(c);
 	const struct keeper_fd *inherited;
 	int code, ret;
 
 	if (!locks)
 		return say(EXIT_FAILED, "out of memory");
-	for (unsigned int i = 0; i < c->ndomains; i++)
-		locks[i] = -1;
 	/* Before keeper_open() takes it out of the environment. */
 	dm->has_keeper = getenv(KEEPER_ENV) != NULL;
 	ret = sdnotify_open(&dm->notify, NULL);
@@ -535,10 +534,7 @@ static int run(struct daemon *dm)
 		code = serve(dm, locks);
 out:
 	close_all(dm, code);
-	for (unsigned int i = 0; i < c->ndomains; i++)
-		if (locks[i] >= 0)
-			close(locks[i]);
-	free(locks);
+	locks_free(c, locks);
 	return code;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/bells.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/regs.h"
 #include "daemon/touch.h"
 
 #define DEFAULT_SPIN_NS	50000u	/* until somebody has measured */
@@ -353,6 +354,8 @@ void post_gone(struct rank *r, const struct rank *gone)
 		.slot = gone->slot,
 	};
 
+	if (regs_says_gone(r, gone))
+		m.state |= SNOO_WIRE_GONE_REGISTERS;
 	post(r->session, &m, sizeof(m));
 }
 
@@ -364,6 +367,14 @@ void post_resumed(struct rank *r)
 	};
 
 	post(r->session, &m, sizeof(m));
+}
+
+void post_registers(struct rank *r)
+{
+	struct snoo_wire_registers m;
+
+	if (regs_describe(r, &m))
+		post(r->session, &m, sizeof(m));
 }
 
 void post_bells(struct rank *r, const struct snoo_wire_bells *m,

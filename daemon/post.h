@@ -39,6 +39,9 @@ void post_grant(struct rank *r, const struct snoo_wire_block *block,
 /* Rings @r whatever it does. */
 void post_gone(struct rank *r, const struct rank *gone);
 void post_resumed(struct rank *r);
+/* Where its register rings are, and whether they are in use; nothing to a rank
+ * that has none. */
+void post_registers(struct rank *r);
 /* @fd: of the domain's bells, which outlive every session. */
 void post_bells(struct rank *r, const struct snoo_wire_bells *m,
 		const int *fd, unsigned int nfds);

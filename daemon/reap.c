@@ -12,6 +12,7 @@
 #include "daemon/log.h"
 #include "daemon/peer.h"
 #include "daemon/post.h"
+#include "daemon/regs.h"
 #include "daemon/seat.h"
 #include "daemon/share.h"
 #include "daemon/supply.h"
@@ -125,6 +126,7 @@ void reap_rank(struct rank *r, uint32_t state)
 		 r->led.vm, r->led.pid, r->led.gone);
 	share_del_rank(r);
 	show(r);
+	regs_gone(r);
 	tell_members(r);
 	/* Who waits in a write of its bell, because it was filled, goes on. */
 	touch_toll(r);
@@ -280,6 +282,7 @@ static void finish(struct rank *r)
 		.job = LEDGER_NONE,
 	};
 
+	regs_drop(r);
 	supply_seize(d, r->slot);
 	SNOO_TESTPOINT("daemon_reap_emptied");
 	j->member[r->led.rank].rank = NULL;

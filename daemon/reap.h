@@ -9,7 +9,8 @@
  *
  *  1. the rank is LEFT or DEAD, with a GONE epoch of its job's own
  *  2. its state is shown in the pool; its free blocks come back
- *  3. every other member gets GONE, and is rung whatever it does
+ *  3. every other member gets GONE, and is rung whatever it does; what the
+ *     rank has published for the registers goes first (regs.h)
  *  4. quarantine: its rings and busy blocks stay until every member that was
  *     there when it went has acknowledged that epoch or is gone itself, and
  *     until its process has ended (one that left keeps its hands off)

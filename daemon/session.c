@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
+#include "daemon/regs.h"
 #include "daemon/run.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
@@ -366,6 +367,11 @@ static void on_attached(struct session *s, const union session_message *m)
 	case SNOO_WIRE_RING:
 		if (has_length(s, m, sizeof(m->ring)))
 			session_ring(s, m->ring.rank);
+		break;
+	case SNOO_WIRE_LOOK:
+		if (has_length(s, m, sizeof(m->plain)) && regs_look(s->rank))
+			session_fail(s, EPROTO,
+				     "LOOK of a rank that has no registers");
 		break;
 	default:
 		session_fail(s, EPROTO, "message of unknown type %u",

@@ -43,6 +43,8 @@ struct bells;
 struct hal;
 struct guest;
 struct guest_run;
+struct regs;
+struct regs_rank;
 struct vm;
 struct domain;
 struct job;
@@ -55,6 +57,7 @@ struct shared {
 	struct topo *topo;
 	struct place *place;
 	struct keeper *keeper;
+	struct regs *regs;		/* role host; NULL: lines only */
 	struct domain *domains;		/* role host */
 	struct guest *guest;		/* role guest; else NULL */
 	struct guest_run *programs;	/* the same; NULL: none */
@@ -75,7 +78,8 @@ struct shared {
  *		- PINNED must come first; limits.handshake_ms, then the end
  *		- counts against limits.handshakes_per_uid
  * ATTACHED:	PINNED has come, so the fd has arrived
- *		- NEED, ACK, RING, LEAVE, PINNED again; STATE after RESUMED
+ *		- NEED, ACK, RING, LOOK, LEAVE, PINNED again; STATE after
+ *		  RESUMED
  * LEAVING:	LEAVE has come, BYE is on its way, the rank is LEFT
  *		- nothing may come but end of file
  * ENDED:	socket closed; the struct goes at the end of this turn
@@ -155,6 +159,8 @@ struct rank {
 	bool exited;			/* its process can't touch the pool */
 	bool bells_due;			/* span.c: BELLS before START */
 	bool ring_due;			/* span.c: RING came for it */
+	bool registers;			/* register messages can reach it */
+	struct regs_rank *regs;		/* regs_rank.c; NULL: it has no rings */
 	struct need need;
 	uint64_t need_since_ns;		/* CLOCK_MONOTONIC; 0: none */
 	uint32_t rings[SIZES];		/* that it holds */
@@ -212,6 +218,7 @@ struct domain {
 	uint32_t jobs;			/* cells in use */
 	struct session *sessions;
 	struct run *runs;		/* run.c: programs in VMs */
+	struct regs_rank *regs;		/* ranks with register rings */
 	uint64_t serial;		/* of the last session */
 	uint64_t vm_serial;		/* of the last VM that came */
 	uint32_t next_slot;		/* where the search for one begins */

@@ -15,7 +15,6 @@
 #include "daemon/privs.h"
 #include "daemon/span.h"
 #include "daemon/touch.h"
-#include "hal/hal.h"
 #include "shm/counters.h"
 #include "shm/wake.h"
 
@@ -154,6 +153,7 @@ json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 		ranks += d->ranks;
 		jobs += d->jobs;
 	}
+	stats_regs_warning(sh, warnings);
 	if (!keeper_has_store(sh->keeper))
 		json_array_append_new(warnings,
 			json_string("nobody keeps the daemon's sockets: if it "
@@ -165,8 +165,7 @@ json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 		     (loop_now_ns() - sh->started_ns) / NS_PER_MS);
 	json_put_str(o, "keeper", keeper_describe(sh->keeper));
 	json_put_u64(o, "kept_fds", keeper_stored(sh->keeper));
-	json_put_str(o, "registers", sh->domains ?
-		     hal_name(sh->domains->hal) : "none");
+	json_put(o, "registers", stats_regs(sh));
 	json_put_str(o, "machine", topo_describe(sh->topo, machine,
 						 sizeof(machine)));
 	json_put_str(o, "privileges", privs.text);

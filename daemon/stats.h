@@ -36,6 +36,13 @@ json_t *stats_channels(struct shared *sh, const struct stats_filter *f);
 json_t *stats_pool(struct shared *sh, const struct stats_filter *f);
 json_t *stats_scheduler(struct shared *sh, const struct stats_filter *f);
 
+/* stats_regs.c */
+/* Who carries register messages, and what they did: a member of status. */
+json_t *stats_regs(const struct shared *sh);
+void stats_regs_warning(const struct shared *sh, json_t *warnings);
+/* The register blocks, as they are now. */
+json_t *stats_registers(struct shared *sh, const struct stats_filter *f);
+
 /* stats_vm.c */
 json_t *stats_vms(struct shared *sh, const struct stats_filter *f);
 /* Says what it was, and ends it (vm_end()). */

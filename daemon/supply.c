@@ -419,6 +419,9 @@ void supply_count(struct rank *r)
 
 		if (arena_owner(d->arena, u, &p))
 			continue;
+		/* Those for register messages are no channel's. */
+		if (u + 1 == r->led.regs_out || u + 1 == r->led.regs_in)
+			continue;
 		if (p.kind == ARENA_BLOCK_SMALL)
 			r->blocks[SMALL]++;
 		else if (p.kind == ARENA_BLOCK_LARGE)

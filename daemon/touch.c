@@ -34,6 +34,20 @@ struct step {
 	int64_t ret;
 };
 
+static int guarded(struct domain *d, void (*fn)(void *arg), void *arg)
+{
+	if (guard_run(&d->pool.guard, fn, arg) == 0)
+		return 0;
+	state_lose(d, "a page of its pool is gone: a member of the domain has "
+		   "punched a hole into it");
+	return -EFAULT;
+}
+
+int touch_run(struct domain *d, void (*fn)(void *arg), void *arg)
+{
+	return d->lost ? -EFAULT : guarded(d, fn, arg);
+}
+
 static int64_t run(struct step *s, void (*fn)(void *step))
 {
 	if (s->d->lost && !s->last_words)
@@ -41,12 +55,7 @@ static int64_t run(struct step *s, void (*fn)(void *step))
 	s->region = &s->d->pool.region;
 	if (s->rank)
 		s->slot = shm_region_rank(s->region, s->rank->slot);
-	if (guard_run(&s->d->pool.guard, fn, s)) {
-		state_lose(s->d, "a page of its pool is gone: a member of the "
-			   "domain has punched a hole into it");
-		return -EFAULT;
-	}
-	return s->ret;
+	return guarded(s->d, fn, s) ? -EFAULT : s->ret;
 }
 
 /*
@@ -116,6 +125,10 @@ static void again_step(void *arg)
 	/* Relaxed: for status; the member entry is what peers go by. */
 	atomic_store_explicit(&s->slot->core, (uint32_t)r->led.core,
 			      memory_order_relaxed);
+	/* Relaxed: who believes an old one sends to a ring that is read. */
+	atomic_store_explicit(&s->slot->registers,
+			      r->registers && state_rank_alive(r),
+			      memory_order_relaxed);
 	atomic_store_explicit(&s->slot->state, state_member(r),
 			      memory_order_release);
 }
@@ -166,11 +179,11 @@ int touch_sharers(const struct rank *r, uint32_t sharers)
 }
 
 /* Wake it by the bell that its wait word names; @ring: its futex. */
-static void wake_by(struct step *s,
+static void wake_by(struct step *s, uint32_t source,
 		    int (*ring)(struct hal *h, uint32_t core, uint32_t bits),
 		    uint32_t bits)
 {
-	switch (shm_wake_check(s->slot, SNOO_ABI_ANY)) {
+	switch (shm_wake_check(s->slot, source)) {
 	case SHM_WAKE_FUTEX:
 		ring(s->d->hal, s->rank->slot, bits);
 		break;
@@ -184,7 +197,7 @@ static void wake_by(struct step *s,
 
 static void wake_step(void *arg)
 {
-	wake_by(arg, hal_ring, SNOO_ABI_BELL_NEWS);
+	wake_by(arg, SNOO_ABI_ANY, hal_ring, SNOO_ABI_BELL_NEWS);
 }
 
 int touch_wake(const struct rank *r)
@@ -194,13 +207,28 @@ int touch_wake(const struct rank *r)
 	return run_and_toll(&s, wake_step);
 }
 
+static void from_step(void *arg)
+{
+	struct step *s = arg;
+
+	wake_by(s, (uint32_t)s->a, hal_ring, SNOO_ABI_BELL_DATA);
+}
+
+int touch_wake_from(const struct rank *r, uint32_t source)
+{
+	struct step s = on_rank(r);
+
+	s.a = source;
+	return run_and_toll(&s, from_step);
+}
+
 static void reach_step(void *arg)
 {
 	/*
 	 * Whatever is pending: a ringer of another kernel has set its bit, and
 	 * its wake-up went to nobody.
 	 */
-	wake_by(arg, hal_nudge, SNOO_ABI_BELL_DATA);
+	wake_by(arg, SNOO_ABI_ANY, hal_nudge, SNOO_ABI_BELL_DATA);
 }
 
 int touch_ring(const struct rank *r)
@@ -278,6 +306,22 @@ int touch_words(const struct rank *r, struct touch_words *out)
 	memset(out, 0, sizeof(*out));
 	s.out = out;
 	return (int)run(&s, words_step);
+}
+
+static void regs_step(void *arg)
+{
+	struct step *s = arg;
+
+	s->ret = hal_read_regs(s->d->hal, s->rank->slot, s->out);
+}
+
+int touch_regs(const struct rank *r, struct hal_regs *out)
+{
+	struct step s = on_rank(r);
+
+	memset(out, 0, sizeof(*out));
+	s.out = out;
+	return (int)run(&s, regs_step);
 }
 
 static void counters_step(void *arg)

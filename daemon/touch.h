@@ -2,10 +2,11 @@
 /*
  * touch.h - what the daemon does in a pool, each step guarded
  *
- * Nothing else of the daemon's core dereferences pool memory.  A page that is
- * missing loses the domain (state_lose()) and makes this call and all later
- * ones return -EFAULT without effect; callers that have nothing to undo need
- * not look.  touch_head() and touch_news() try even then: somebody may sleep.
+ * Nothing else of the daemon's core dereferences pool memory, but for what it
+ * gives to touch_run().  A page that is missing loses the domain (state_lose())
+ * and makes this call and all later ones return -EFAULT without effect; callers
+ * that have nothing to undo need not look.  touch_head() and touch_news() try
+ * even then: somebody may sleep.
  */
 #ifndef DAEMON_TOUCH_H
 #define DAEMON_TOUCH_H
@@ -14,7 +15,17 @@
 #include <stdint.h>
 
 #include "daemon/state.h"
+#include "hal/regs.h"
 #include "shm/counters.h"
+
+/**
+ * touch_run() - A step of the caller's own, guarded
+ * @fn:		It may be left at any load or store of the pool, so it touches
+ *		the pool and @arg and nothing else (guard.h)
+ *
+ * Return: 0, or -EFAULT: the domain is lost
+ */
+int touch_run(struct domain *d, void (*fn)(void *arg), void *arg);
 
 /* Head: the daemon's epoch (odd while it repairs) and the pool's state. */
 int touch_head(struct domain *d, uint32_t epoch, uint32_t state);
@@ -33,6 +44,8 @@ int touch_allow(const struct rank *r, uint64_t allow);
 int touch_news(const struct rank *r, bool always);
 /* Something in the pool changed that it may wait for. */
 int touch_wake(const struct rank *r);
+/* Something of rank @source of its job has come for it. */
+int touch_wake_from(const struct rank *r, uint32_t source);
 /* A partner that has no bell for it says that it sleeps: end that. */
 int touch_ring(const struct rank *r);
 /* Ring its eventfd, if it has one, whoever it is: the thread that does so
@@ -51,6 +64,8 @@ struct touch_words {
 };
 
 int touch_words(const struct rank *r, struct touch_words *out);
+/* Its emulated register block. */
+int touch_regs(const struct rank *r, struct hal_regs *out);
 int touch_counters(const struct rank *r, uint64_t out[SHM_COUNTERS]);
 
 /* A job's area: zero and fill it; its counts; one member. */

@@ -34,9 +34,10 @@
  * Common rules, checked by tests/hal/conformance.c against every back end:
  *
  *  - 0 or a count on success, -errno on failure; never log
- *  - only open() and close() allocate; only wait() sleeps
- *  - ring, nudge, mail_send and regs: any thread.  arm, take, wait and
- *    mail_recv: one thread for each handle, and one handle for each core
+ *  - only open(), close() and refresh() allocate; only wait() sleeps
+ *  - ring, nudge, mail_send and regs: any thread.  arm, take, wait,
+ *    mail_recv, refresh and where: one thread for each handle, and one handle
+ *    for each core.  Nobody else uses the handle during refresh
  *  - nothing that a peer writes into the registers makes a call fault, loop
  *    without end or touch another core's block
  */
@@ -62,6 +63,7 @@ struct hal;
 /* struct hal_params.flags */
 #define HAL_FAULT_WIPE	0x1u	/* emul: "the kernel" clears STATUS behind
 				 * each ring, as Linux does on Loongson */
+#define HAL_FAULT_OFFLINE 0x8u	/* emul: cores go offline by emul_offline() */
 #define HAL_ALLOW_GUEST	0x2u	/* loongson: also inside a virtual machine */
 #define HAL_KEEP_MAIL	0x4u	/* loongson: leave our mailboxes as they are,
 				 * for whoever takes over from a dead process */
@@ -267,7 +269,7 @@ int hal_wait(struct hal *h, int64_t timeout_ns);
  * Return: 0 on success, negative error code otherwise
  *	-EAGAIN		the last word was not taken yet; nothing was written
  *	-EINVAL		@core, @box or @word is out of range
- *	-ENODEV		@core was offline when the handle was opened
+ *	-ENODEV		@core was offline when the handle last looked
  *	-EOPNOTSUPP	the back end has no mailboxes
  */
 int hal_mail_send(struct hal *h, uint32_t core, uint32_t box, uint64_t word);
@@ -283,6 +285,7 @@ int hal_mail_send(struct hal *h, uint32_t core, uint32_t box, uint64_t word);
  * Return: 0 on success, negative error code otherwise
  *	-EAGAIN		the mailbox is empty
  *	-EINVAL		@box is out of range or the handle has no core
+ *	-ENODEV		our core was offline when the handle last looked
  *	-EOPNOTSUPP	the back end has no mailboxes
  */
 int hal_mail_recv(struct hal *h, uint32_t box, uint64_t *word);
@@ -292,7 +295,7 @@ int hal_mail_recv(struct hal *h, uint32_t box, uint64_t *word);
  *
  * Return: 0 on success, negative error code otherwise
  *	-EINVAL	 @core is out of range
- *	-ENODEV	 @core was offline when the handle was opened
+ *	-ENODEV	 @core was offline when the handle last looked
  */
 int hal_read_regs(struct hal *h, uint32_t core, struct hal_regs *snapshot);
 

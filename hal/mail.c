@@ -701,6 +701,8 @@ void mail_close(struct mail *m)
 
 		for (uint32_t to = 0; s->lane && to < m->ncores; to++)
 			unlock(m, &s->lane[to]);
+		/* Whoever closes may not have looked for long. */
+		hal_refresh(s->hal);
 		drain(s);
 		hal_close(s->hal);
 		free(s->lane);

@@ -171,8 +171,8 @@ int mail_box(const struct mail *m, uint32_t from, uint32_t to, bool *shared);
  *
  * Return: 0 on success, negative error code otherwise
  *	-EAGAIN		the last message from @from to @to is still under way
- *	-EINVAL		@from is not served, @to is no other core, or a number in
- *			@msg is out of range
+ *	-EINVAL		@from is not served, @to is no other core, or a number
+ *			in @msg is out of range
  *	-ENODEV		one of the two is offline
  */
 int mail_send(struct mail *m, uint32_t from, uint32_t to,

@@ -59,7 +59,8 @@ struct hal_block {
 	uint32_t clear;			/* 0 */
 	uint32_t reserved0[4];
 	_Atomic uint64_t mail[HAL_MAILBOXES];	/* sender: word;  own: 0 */
-	uint32_t reserved1[48];
+	uint32_t reserved1[47];
+	_Atomic uint32_t offline;	/* hal/emul, HAL_FAULT_OFFLINE: not 0 */
 };
 
 #define HAL_REG_AT(field, off)						\
@@ -74,6 +75,7 @@ HAL_REG_AT(mail,    HAL_REG_MAILBOX0);
 HAL_REG_AT(mail[1], HAL_REG_MAILBOX1);
 HAL_REG_AT(mail[2], HAL_REG_MAILBOX2);
 HAL_REG_AT(mail[3], HAL_REG_MAILBOX3);
+HAL_REG_AT(offline, HAL_REG_STRIDE - 4);
 _Static_assert(sizeof(struct hal_block) == HAL_REG_STRIDE, "block grew");
 _Static_assert(sizeof(_Atomic uint32_t) == 4, "atomics must add no bytes");
 _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");

@@ -38,6 +38,7 @@ static const char usage[] =
 "  domains jobs ranks      what is there\n"
 "  channels                which path messages take\n"
 "  pool scheduler          blocks, quarantine, shares and who waits\n"
+"  registers               what is in the register blocks\n"
 "  why RANK                what a rank waits for\n"
 "  config                  the configuration in force\n"
 "  config check FILE       check a file; needs no daemon\n"

@@ -20,6 +20,7 @@ static const struct {
 	const char *name;
 } sources[] = {
 	{ "status",	NULL,		"snoo" },
+	{ "status",	"registers",	"snoo_registers" },
 	{ "domains",	NULL,		"snoo_domain" },
 	{ "jobs",	NULL,		"snoo_job" },
 	{ "ranks",	NULL,		"snoo_rank" },
@@ -182,6 +183,16 @@ static void add_sample(struct metrics *m, const char *prefix, const char *key,
 	add(m, strdup(name), line);
 }
 
+/* Is there a source of its own for that member? */
+static bool has_source(const char *prefix, const char *key)
+{
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		if (sources[i].member && strcmp(sources[i].member, key) == 0 &&
+		    strncmp(sources[i].name, prefix, strlen(prefix)) == 0)
+			return true;
+	return false;
+}
+
 /* @row carries the labels; @obj is the row or an object in it. */
 static void add_row(struct metrics *m, const char *prefix, const json_t *obj,
 		    const json_t *row)
@@ -190,7 +201,7 @@ static void add_row(struct metrics *m, const char *prefix, const json_t *obj,
 	json_t *value;
 
 	json_object_foreach((json_t *)obj, key, value) {
-		if (json_is_object(value))
+		if (json_is_object(value) && !has_source(prefix, key))
 			add_row(m, prefix, value, row);
 		else if ((json_is_number(value) || json_is_boolean(value)) &&
 			 !listed(no_amounts, key) &&

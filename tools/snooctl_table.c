@@ -413,12 +413,12 @@ static void print_any(FILE *out, const json_t *value, const char *path,
 
 static void print_text(FILE *out, const char *text)
 {
-	char last = '\0';
+	unsigned char last = '\0';
 
 	for (; *text; text++) {
-		last = *text;
-		if ((last < ' ' && last >= 0 && last != '\n' &&
-		     last != '\t') || last == 0x7f)
+		last = (unsigned char)*text;
+		if ((last < ' ' && last != '\n' && last != '\t') ||
+		    last == 0x7f)
 			last = '?';
 		fputc(last, out);
 	}

@@ -17,6 +17,8 @@
  * @armed:	What we wrote to our ENABLE; the shared copy is for ringers and
  *		never read back, so a peer cannot change what we wait for
  * @wipe:	HAL_FAULT_WIPE
+ * @online:	for each core, when we last looked; NULL: always, without
+ *		HAL_FAULT_OFFLINE
  * @wakes:	wake-up system calls made through this handle
  */
 struct emul {
@@ -24,6 +26,7 @@ struct emul {
 	struct hal_block *blocks;
 	uint32_t armed;
 	bool wipe;
+	bool *online;
 	_Atomic uint64_t wakes;
 };
 
@@ -41,5 +44,15 @@ int emul_wait(struct hal *h, int64_t timeout_ns);
  * none.
  */
 uint64_t emul_wakes(const struct hal *h);
+
+/**
+ * emul_offline() - Take a core away, or bring it back
+ * @regs:	The first block, as in struct hal_params
+ *
+ * For handles with HAL_FAULT_OFFLINE, in this and other processes.  Bringing a
+ * core back leaves in its mailboxes what Linux on MIPS leaves there: its stack
+ * pointer, its global pointer, 0.
+ */
+void emul_offline(struct hal_block *regs, uint32_t core, bool offline);
 
 #endif /* HAL_EMUL_EMUL_H */

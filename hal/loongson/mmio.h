@@ -17,13 +17,17 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#if defined(__mips__) || defined(__loongarch__)
-#define MMIO_LOONGSON	1
+#include "hal/loongson/chips.h"
+
+#if defined(__mips__)
+#define MMIO_ARCH	CHIP_MIPS
+#elif defined(__loongarch__)
+#define MMIO_ARCH	CHIP_LOONGARCH
 #else
-#define MMIO_LOONGSON	0
+#define MMIO_ARCH	CHIP_OTHER
 #endif
 
-_Static_assert(sizeof(void *) == 8 || !MMIO_LOONGSON,
+_Static_assert(sizeof(void *) == 8 || MMIO_ARCH == CHIP_OTHER,
 	       "a 32-bit ABI would tear a mailbox word in two");
 
 static inline void mmio_barrier(void)

@@ -275,7 +275,8 @@ struct snoo_abi_rank {
 	uint32_t job;			/* the daemon's number for the job */
 	uint32_t instance;		/* raised whenever the slot is reused */
 	_Atomic uint32_t news;		/* messages sent on the rank's socket */
-	_Atomic uint32_t sharers;	/* ranks pinned to this rank's core */
+	_Atomic uint32_t sharers;	/* ranks pinned to this rank's core, and
+					 * the daemon, if it may be there */
 	_Atomic uint64_t allow;		/* bytes through blocks, since attach;
 					 * SNOO_ABI_UNLIMITED: no limit */
 	_Atomic uint32_t core;		/* kernel's number, or UINT32_MAX */

@@ -106,7 +106,9 @@ SNOO_PUBLIC int snoo_init(struct snoo **out, const char *name,
  * @ctx:	Context, not usable afterwards; NULL is allowed
  *
  * Does not wait for receivers: what has been sent stays until they have read
- * it.  Requests that are not complete are given up.
+ * it.  Only if the daemon has ended for good with messages that it was to carry
+ * does it wait for room to send them itself, as long as receivers make some.
+ * Requests that are not complete are given up.
  *
  * Return: 0, or -ESTALE in a forked child (the memory is released)
  */

@@ -36,10 +36,27 @@ else
 	skip "declared and exported agree" "-aux-info is gcc's"
 fi
 
-# The static library shows the same names and keeps its helpers to itself.
+# The static library shows the same names; its helpers have names that no
+# program would choose.
 if [[ -f $B/lib/libsnoo-client.a && -z ${SAN:-} ]]; then
-	is "the static library defines only public names" \
-		"$(nm -g --defined-only "$B/lib/libsnoo-client.a" 2>/dev/null |
-			awk 'NF == 3 && $3 !~ /^(snoo|SNOO_MPI)_/ { print $3 }')" ""
+	defined=$(nm -g --defined-only "$B/lib/libsnoo-client.a" 2>/dev/null |
+		awk 'NF == 3 { print $3 }' | sort)
+	helpers=$(sed -n 's/^snoo_own_//p' <<<"$defined")
+	is "the static library defines public names and its own" \
+		"$(comm -3 <(grep -v '^snoo_own_' <<<"$defined") \
+			<(echo "$named"))" ""
+	# twins FILE...: link a program that has functions of those names, too.
+	twins() {
+		# shellcheck disable=SC2086 # names
+		{ printf 'void %s(void) {}\n' $helpers; echo 'int main(void) {}'; } |
+			"${CC:-cc}" -w -x c -o /dev/null - -x none \
+				-Wl,--whole-archive "$@" -Wl,--no-whole-archive
+	}
+	like "there are helpers" "$helpers" send_ended
+	# shellcheck disable=SC2046 # paths
+	fails "refused: a program with functions of names that stayed" \
+		twins $(find "$B"/obj/{client,hal,shm} -name '*.o')
+	ok "a program may have functions of the helpers' names" \
+		twins "$B/lib/libsnoo-client.a"
 fi
 done_testing

@@ -105,6 +105,7 @@ static void registers(void)
 	FIELD(hal_block, reserved0);
 	FIELD(hal_block, mail);
 	FIELD(hal_block, reserved1);
+	FIELD(hal_block, offline);
 }
 
 static void abi_values(void)

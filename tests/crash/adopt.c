@@ -10,18 +10,11 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,16 +22,13 @@
 #include <cmocka.h>
 
 #include "tests/lib/fakerank.h"
+#include "tests/lib/mortal.h"
 
 #define RANKS		3
 #define PATIENCE_MS	30000	/* then something hangs */
 
 struct story {
-	const char *point;		/* "name:passage"; "": nobody dies */
-	char dir[64];
-	char path[128];
-	char once[128];
-	pid_t keeper;
+	struct mortal m;
 	struct fakerank f[RANKS];
 	pid_t child;			/* rank 2 lives in there */
 	int to_child;
@@ -50,91 +40,6 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static void nap(void)
-{
-	poll(NULL, 0, 2);
-}
-
-/* ---- the daemon ---- */
-
-static void exec_daemon(const struct story *s, int ready)
-{
-	char program[512], fd[16];
-	const char *tp = getenv("TP");
-
-	snprintf(program, sizeof(program), "%s/bin/snoo-daemon",
-		 tp ? tp : "build/tp");
-	snprintf(fd, sizeof(fd), "%d", ready);
-	setenv("SNOO_TESTPOINT", s->point, 1);
-	setenv("SNOO_TESTPOINT_ONCE", s->once, 1);
-	unsetenv("NOTIFY_SOCKET");
-	execl(program, program, "--runtime-dir", s->dir, "--pool-size", "8M",
-	      "--ready-fd", fd, "--log-level",
-	      getenv("V") ? "debug" : "error", "--exit-with-parent",
-	      "--set", "domains.default.pool.huge_pages=never",
-	      "--set", "domains.default.ranks_max=64", (char *)NULL);
-	_exit(127);
-}
-
-static void start_daemon(struct story *s)
-{
-	char line[16];
-	int ready[2], fd;
-
-	strcpy(s->dir, "/tmp/snoo-adopt-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	snprintf(s->path, sizeof(s->path), "%s/default.sock", s->dir);
-	snprintf(s->once, sizeof(s->once), "%s/once", s->dir);
-	fd = open(s->once, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(pipe(ready), 0);
-	s->keeper = fork();
-	assert_true(s->keeper >= 0);
-	if (s->keeper == 0) {
-		close(ready[0]);
-		exec_daemon(s, ready[1]);
-	}
-	close(ready[1]);
-	/* End of file: it has ended without becoming ready. */
-	assert_true(read(ready[0], line, sizeof(line)) > 0);
-	close(ready[0]);
-}
-
-static int ask(const struct story *s, const char *request, char *answer,
-	       size_t len)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	size_t used = 0;
-	ssize_t n;
-
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/admin.sock",
-		 s->dir);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
-	    send(fd, request, strlen(request), MSG_NOSIGNAL) < 0) {
-		close(fd);
-		return -EAGAIN;
-	}
-	shutdown(fd, SHUT_WR);
-	while (used < len - 1 &&
-	       (n = read(fd, answer + used, len - 1 - used)) > 0)
-		used += (size_t)n;
-	answer[used] = '\0';
-	close(fd);
-	return used ? 0 : -EAGAIN;
-}
-
-static long long member(const char *json, const char *key)
-{
-	char quoted[64];
-	const char *at;
-
-	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
-	at = strstr(json, quoted);
-	return at ? atoll(at + strlen(quoted)) : -1;
 }
 
 /* ---- ranks ---- */
@@ -152,7 +57,7 @@ static int join(struct fakerank *f, const char *path, int32_t rank)
 			return 0;
 		if (ret == -EREMOTEIO)
 			return ret;
-		nap();
+		mortal_nap();
 	} while (now_ms() < end);
 	return ret;
 }
@@ -164,7 +69,7 @@ static void child_rank(const struct story *s, int up)
 	char yes = 'y';
 
 	fakerank_init(&f, NULL, NULL);
-	if (join(&f, s->path, 2))
+	if (join(&f, s->m.path, 2))
 		_exit(1);
 	/* WELCOME: the parent may go on. */
 	if (write(up, &yes, 1) != 1)
@@ -192,7 +97,7 @@ static void join_all(struct story *s)
 
 	for (int i = 0; i < 2; i++) {
 		fakerank_init(&s->f[i], NULL, NULL);
-		if (join(&s->f[i], s->path, i))
+		if (join(&s->f[i], s->m.path, i))
 			fail_msg("rank %d: %s", i, s->f[i].error.text);
 	}
 	assert_int_equal(pipe(up), 0);
@@ -243,44 +148,11 @@ static void ask_for_blocks(struct fakerank *f)
 	}
 }
 
-static void expect_empty(struct story *s)
-{
-	uint64_t end = now_ms() + PATIENCE_MS;
-	char pool[8192] = "", jobs[8192] = "";
-
-	do {
-		if (ask(s, "{\"cmd\":\"pool\"}\n", pool, sizeof(pool)) == 0 &&
-		    ask(s, "{\"cmd\":\"jobs\"}\n", jobs, sizeof(jobs)) == 0 &&
-		    strstr(jobs, "\"result\":[]") &&
-		    member(pool, "free_bytes") > 0 &&
-		    member(pool, "free_bytes") == member(pool, "arena_bytes"))
-			return;
-		nap();
-	} while (now_ms() < end);
-	fail_msg("something is left: %s %s", pool, jobs);
-}
-
-static void remove_dir(const struct story *s)
-{
-	static const char *const files[] = {
-		"once", "default.lock", "default.sock", "admin.sock",
-	};
-	char path[160];
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
-		unlink(path);
-	}
-	rmdir(s->dir);
-}
-
 static void test_story(void **state)
 {
-	struct story s = { .point = *state };
-	bool reached;
-	int status;
+	struct story s = { 0 };
 
-	start_daemon(&s);
+	mortal_start(&s.m, *state, NULL);
 	join_all(&s);
 	ask_for_blocks(&s.f[0]);
 	kill(s.child, SIGKILL);
@@ -292,15 +164,8 @@ static void test_story(void **state)
 	read_until_gone(&s.f[0], 2);
 	assert_int_equal(fakerank_leave(&s.f[0]), 0);
 	fakerank_close(&s.f[0]);
-	expect_empty(&s);
-	reached = access(s.once, F_OK) != 0;
-	kill(s.keeper, SIGTERM);
-	waitpid(s.keeper, &status, 0);
-	remove_dir(&s);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	if (*s.point && !reached)
-		fail_msg("test point %s was never passed", s.point);
+	mortal_expect_empty(&s.m);
+	mortal_stop(&s.m);
 }
 
 /* With the passage at which it happens. */
@@ -338,18 +203,5 @@ static const char *const points[] = {
 
 int main(void)
 {
-	struct CMUnitTest tests[POINTS];
-	char names[POINTS][64];
-
-	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < POINTS; i++) {
-		snprintf(names[i], sizeof(names[i]), "killed_at_%s",
-			 *points[i] ? points[i] : "nowhere");
-		tests[i] = (struct CMUnitTest){
-			.name = names[i],
-			.test_func = test_story,
-			.initial_state = (void *)points[i],
-		};
-	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return mortal_run(points, POINTS, test_story);
 }

@@ -136,7 +136,8 @@ metrics=$(ask metrics)
 like "numbers of a row with its labels" "$metrics" 'snoo_rank_sent\{job="a.\[2J\\nb",rank="0"\} 5'
 like "labels are escaped" "$metrics" 'snoo_rank_sent\{job="bä\\"k",rank="11"\} 6'
 like "times are in seconds" "$metrics" 'snoo_rank_since_seconds\{[^}]*rank="0"\} 1\.5'
-like "what is nested counts" "$metrics" 'snoo_line_seconds 5\.6e-08'
+like "the registers have a name of their own" "$metrics" 'snoo_registers_line_seconds 5\.6e-08'
+fails "and are there once" grep -q "^snoo_line_seconds" <<<"$metrics"
 is "samples of one name stand together, with one type" \
 	"$(sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' <<<"$metrics" | sort | uniq -d)" ""
 is "a pid is no amount" "$(grep -c pid <<<"$metrics")" 0

@@ -20,8 +20,8 @@
 #include "hal/emul/emul.h"
 #include "tests/hal/conformance.h"
 
-#define NCORES	4
-#define BYTES	(NCORES * sizeof(struct hal_block))
+#define NCORES 8
+#define BYTES  (NCORES * sizeof(struct hal_block))
 
 static struct hal_block *blocks;
 static int memfd;
@@ -48,14 +48,41 @@ static void fresh(void)
 	memset((void *)blocks, 0, BYTES);
 }
 
-static int open_core(struct hal **out, uint32_t self, uint32_t flags)
+static int open_one(struct hal **out, uint32_t n, uint32_t self, uint32_t flags)
 {
-	struct hal_params p = { .ncores = NCORES, .self = self,
-				.flags = flags };
+	struct hal_params p = { .ncores = n, .self = self, .flags = flags };
 
 	map_blocks();
 	p.regs = blocks;
 	return hal_open(out, &hal_emul, &p);
+}
+
+static int open_core(struct hal **out, uint32_t self, uint32_t flags)
+{
+	return open_one(out, 4, self, flags);
+}
+
+static int open_core_of_eight(struct hal **out, uint32_t self, uint32_t flags)
+{
+	return open_one(out, 8, self, flags);
+}
+
+static void params_of(struct mail_params *p, uint32_t n)
+{
+	map_blocks();
+	p->ops = &hal_emul;
+	p->hal.regs = blocks;
+	p->hal.ncores = n;
+}
+
+static void params(struct mail_params *p)
+{
+	params_of(p, 4);
+}
+
+static void params_of_eight(struct mail_params *p)
+{
+	params_of(p, 8);
 }
 
 static int open_wiped(struct hal **out, uint32_t self, uint32_t flags)
@@ -70,19 +97,31 @@ static struct hal_block *block(uint32_t core)
 }
 
 static const struct conformance emul = {
-	.ncores	= NCORES,
-	.caps	= HAL_CAP_BELL | HAL_CAP_WAIT | HAL_CAP_MAIL | HAL_CAP_STICKY,
-	.fresh	= fresh,
-	.open	= open_core,
-	.block	= block,
+	.ncores = 4,
+	.caps = HAL_CAP_BELL | HAL_CAP_WAIT | HAL_CAP_MAIL | HAL_CAP_STICKY,
+	.fresh = fresh,
+	.open = open_core,
+	.params = params,
+	.block = block,
+};
+
+/* Two nodes: mailboxes are shared. */
+static const struct conformance eight = {
+	.ncores = 8,
+	.caps = HAL_CAP_BELL | HAL_CAP_WAIT | HAL_CAP_MAIL | HAL_CAP_STICKY,
+	.fresh = fresh,
+	.open = open_core_of_eight,
+	.params = params_of_eight,
+	.block = block,
 };
 
 static const struct conformance wiped = {
-	.ncores	= NCORES,
-	.caps	= HAL_CAP_BELL | HAL_CAP_WAIT | HAL_CAP_MAIL,
-	.fresh	= fresh,
-	.open	= open_wiped,
-	.block	= block,
+	.ncores = 4,
+	.caps = HAL_CAP_BELL | HAL_CAP_WAIT | HAL_CAP_MAIL,
+	.fresh = fresh,
+	.open = open_wiped,
+	.params = params,
+	.block = block,
 };
 
 static int setup(void **state)
@@ -183,7 +222,8 @@ static void test_a_sleeper_wakes_although_the_bit_is_wiped(void **state)
 	(void)state;
 	assert_int_equal(open_wiped(&h, 0, 0), 0);
 	pid = conformance_child(sleep_wiped, NULL);
-	while (atomic_load_explicit(&block(1)->enable, memory_order_acquire) == 0)
+	while (atomic_load_explicit(&block(1)->enable, memory_order_acquire) ==
+	       0)
 		sched_yield();
 	conformance_asleep(pid);
 	assert_int_equal(hal_ring(h, 1, 0x1), 0);
@@ -191,7 +231,7 @@ static void test_a_sleeper_wakes_although_the_bit_is_wiped(void **state)
 	hal_close(h);
 }
 
-#define WORDS	2000u
+#define WORDS 2000u
 
 static int post_and_ring(void *arg)
 {
@@ -264,7 +304,7 @@ static void test_memory_without_pages_is_named(void **state)
 	hal_close(h);
 }
 
-#define T(f)	cmocka_unit_test_setup(f, setup)
+#define T(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
@@ -282,6 +322,7 @@ int main(void)
 	if (memfd < 0 || ftruncate(memfd, (off_t)BYTES))
 		return 99;
 	failed = conformance_run("emul", &emul);
+	failed += conformance_run("emul, two nodes", &eight);
 	failed += conformance_run("emul, wiped", &wiped);
 	failed += cmocka_run_group_tests_name("emul's own", tests, NULL, NULL);
 	return failed ? 1 : 0;

@@ -2,6 +2,7 @@
 /* exchange.c - ranks in threads: messages of all sizes, all pairs, barriers */
 
 #include "tests/lib/exchange.h"
+#include "tests/lib/rounds.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-bool exchange_run(struct world *w, uint32_t rounds)
+bool exchange_run(struct world *w, uint32_t times)
 {
 	pthread_t thread[WORLD_RANKS];
 	struct job job[WORLD_RANKS] = { { 0 } };
@@ -64,7 +65,7 @@ bool exchange_run(struct world *w, uint32_t rounds)
 
 	for (uint32_t i = 0; i < w->p.ranks; i++) {
 		job[i].ctx = w->ctx[i];
-		job[i].rounds = rounds;
+		job[i].rounds = rounds(times);
 		if (pthread_create(&thread[i], NULL, run, &job[i]))
 			abort();
 	}

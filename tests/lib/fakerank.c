@@ -207,6 +207,10 @@ static int book(struct fakerank *f)
 		if (f->gone.gone > f->seen_gone)
 			f->seen_gone = f->gone.gone;
 		break;
+	case SNOO_WIRE_REGISTERS:
+		memcpy(&f->registers, f->msg.bytes, sizeof(f->registers));
+		f->registers_said++;
+		break;
 	case SNOO_WIRE_ERROR:
 		memcpy(&f->error, f->msg.bytes, sizeof(f->error));
 		break;

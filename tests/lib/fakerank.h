@@ -39,6 +39,8 @@ struct fakerank {
 	unsigned int resumed;		/* RESUMED seen, each answered */
 	struct snoo_wire_gone gone;	/* the last one */
 	struct snoo_wire_error error;	/* the last one */
+	struct snoo_wire_registers registers;	/* the last one */
+	unsigned int registers_said;
 
 	/* the last message, whole, and the fds that came with it (but for the
 	 * pool's); they are closed when the next one is read */

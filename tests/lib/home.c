@@ -13,6 +13,7 @@
 #include "daemon/holder.h"
 #include "daemon/log.h"
 #include "daemon/reap.h"
+#include "daemon/regs.h"
 
 /*
  * A domain with VMs has a holder: its own program, run anew, which is the
@@ -54,7 +55,13 @@ static int open_conf(struct home *h, const char *const *sets)
 
 int home_open(struct home *h, const char *const *sets)
 {
-	char why[DOMAIN_TEXT] = "";
+	return home_open_on(h, sets, &hal_loongson);
+}
+
+int home_open_on(struct home *h, const char *const *sets,
+		 const struct hal_ops *hardware)
+{
+	char why[DOMAIN_TEXT > REGS_TEXT ? DOMAIN_TEXT : REGS_TEXT] = "";
 	int lock, ret;
 
 	memset(h, 0, sizeof(*h));
@@ -72,7 +79,9 @@ int home_open(struct home *h, const char *const *sets)
 	    loop_open(&h->sh.loop) || keeper_open(&h->sh.keeper, NULL))
 		return -ENOMEM;
 	h->sh.started_ns = loop_now_ns();
-	ret = domain_lock(&lock, h->dir, "default", why);
+	ret = regs_open_on(&h->sh.regs, &h->sh, hardware, why);
+	if (ret == 0)
+		ret = domain_lock(&lock, h->dir, "default", why);
 	if (ret == 0)
 		ret = domain_open(&h->d, &h->sh, &h->sh.conf->domains[0], lock,
 				  why);
@@ -88,6 +97,7 @@ void home_close(struct home *h)
 	char path[128];
 
 	domain_close(h->d, DOMAIN_STOP);
+	regs_close(h->sh.regs);
 	loop_close(h->sh.loop);
 	keeper_close(h->sh.keeper);
 	place_close(h->sh.place);

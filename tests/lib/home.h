@@ -11,6 +11,7 @@
 
 #include "daemon/domain.h"
 #include "daemon/state.h"
+#include "hal/hal.h"
 #include "tests/lib/fakerank.h"
 
 struct home {
@@ -23,6 +24,9 @@ struct home {
 /* @sets: "key=value" as for --set, ended by NULL; may be NULL.  0 or -errno,
  * with the reason on stderr. */
 int home_open(struct home *h, const char *const *sets);
+/* The same on a machine with other registers. */
+int home_open_on(struct home *h, const char *const *sets,
+		 const struct hal_ops *hardware);
 void home_close(struct home *h);
 
 void home_step(void *home);

@@ -13,9 +13,12 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client/channel.h"
 #include "client/regs.h"
 #include "tests/unit/client/regs.h"
 
@@ -472,6 +475,66 @@ static void test_finalize_without_a_daemon_loses_nothing(void **state)
 	expect(w, 1);
 }
 
+static _Atomic bool finalized;
+
+static void *finalize(void *ctx)
+{
+	int ret = snoo_finalize(ctx);
+
+	finalized = true;
+	return (void *)(intptr_t)ret;
+}
+
+/* Nor if the receiver has to make room first: it was sent, once and for all. */
+static void test_finalize_without_a_daemon_waits_for_room(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[0];
+	const struct snoo_abi_rank *there = shm_region_rank(&w->region, 0);
+	pthread_t thread;
+	int n = 0, got;
+	void *ret;
+
+	regs_of(w, 0)->on = false;
+	do
+		small(w, n++);
+	while (channel_room(ctx, &ctx->peers[1]));
+	regs_of(w, 0)->on = true;
+	small(w, n);
+	assert_int_equal(count(w, 0, SHM_COUNT_sent_mailbox), 1);
+	shutdown(w->daemon[0], SHUT_RDWR);
+	w->ctx[0] = NULL;
+	finalized = false;
+	assert_int_equal(pthread_create(&thread, NULL, finalize, ctx), 0);
+	while (!finalized && there->call != SNOO_ABI_CALL_FINALIZE)
+		sched_yield();
+	snoo_set_timeout(w->ctx[1], INT64_C(5000000000));
+	for (int i = 0; i <= n; i++) {
+		assert_int_equal(snoo_recv(w->ctx[1], &got, sizeof(got), 0,
+					   SNOO_ANY_TAG, NULL), 0);
+		assert_int_equal(got, i);
+	}
+	pthread_join(thread, &ret);
+	assert_null(ret);
+}
+
+/* But one that takes nothing does not keep us for ever. */
+static void test_finalize_without_a_daemon_ends(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[0];
+
+	regs_of(w, 0)->on = false;
+	do
+		small(w, 0);
+	while (channel_room(ctx, &ctx->peers[1]));
+	regs_of(w, 0)->on = true;
+	small(w, 0);
+	shutdown(w->daemon[0], SHUT_RDWR);
+	w->ctx[0] = NULL;
+	assert_int_equal(snoo_finalize(ctx), 0);
+}
+
 static void test_finalize_leaves_it_to_the_daemon(void **state)
 {
 	struct world *w = *state;
@@ -528,6 +591,8 @@ int main(void)
 		T(test_a_new_daemon_delivers_again),
 		T(test_without_a_daemon_it_goes_by_the_channel_at_once),
 		T(test_finalize_without_a_daemon_loses_nothing),
+		T(test_finalize_without_a_daemon_waits_for_room),
+		T(test_finalize_without_a_daemon_ends),
 		T(test_finalize_leaves_it_to_the_daemon),
 		T(test_a_forked_child_touches_nothing),
 	};

@@ -599,7 +599,7 @@ static void test_slots_whose_handshake_fits_no_buffer_are_wrong(void **state)
 	assert_int_equal(load(f, text, NULL), allowed ? -EINVAL : 0);
 	if (!allowed)
 		return;
-	assert_non_null(strstr(f->errors, ":2:38: domains.d.ivshmem.slots: "
+	assert_non_null(strstr(f->errors, ":2:37: domains.d.ivshmem.slots: "
 			       "the handshake with QEMU takes"));
 	assert_non_null(strstr(f->errors, "raise net.core.wmem_max to"));
 }

@@ -262,7 +262,7 @@ static void test_vectors_are_shared_out_evenly_and_none_is_0(void **state)
 	assert_int_equal(users[0][0], 0);
 	assert_int_equal(users[1][0], 0);
 	for (uint32_t v = 1; v < VECTORS; v++) {
-		assert_in_range(users[0][v], 1, 2);
+		assert_true(users[0][v] == 1 || users[0][v] == 2);
 		assert_int_equal(users[1][v], 1);
 	}
 	/* Five ranks of the host share three eventfds. */

@@ -79,7 +79,11 @@ static void test_status_counts(void **state)
 
 	assert_int_equal(number(o, "ranks"), 2);
 	assert_int_equal(number(o, "jobs"), 1);
-	assert_string_equal(text(o, "registers"), "emul");
+	d = json_object_get(o, "registers");
+	assert_string_equal(text(d, "configured"), "auto");
+	assert_string_equal(text(d, "in_use"), "lines");
+	assert_int_equal(number(d, "messages"), 0);
+	assert_true(json_is_true(json_object_get(d, "asleep")));
 	d = json_array_get(json_object_get(o, "domains"), 0);
 	assert_string_equal(text(d, "domain"), "default");
 	assert_string_equal(text(d, "state"), "live");

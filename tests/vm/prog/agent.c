@@ -4,9 +4,10 @@
  *
  * usage: agent PORT
  *
- * Speaks port.h.  A command runs as the user it was asked for, in a session of
- * its own; "drop" kills that session, "end" leaves what it put in the
- * background alone.  As process 1 it reaps whatever is orphaned.
+ * PORT is a device, or - for standard input, a socket.  Speaks port.h.  A
+ * command runs as the user it was asked for, in a session of its own; "drop"
+ * kills that session, "end" leaves what it put in the background alone.  As
+ * process 1 it reaps whatever is orphaned.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -217,6 +218,9 @@ static void serve(void)
 	char *line;
 	nfds_t n = 2;
 
+	/* First: some may have come together with the WELCOME. */
+	while ((line = port_line(&port)))
+		obey(line);
 	p[0] = (struct pollfd){ .fd = port.fd, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = child_pipe[0], .events = POLLIN };
 	for (int i = 0; i < SESSIONS; i++) {
@@ -241,8 +245,6 @@ static void serve(void)
 		reap();
 	if (p[0].revents && !port_fill(&port))
 		port_die("the host is gone");
-	while ((line = port_line(&port)))
-		obey(line);
 }
 
 int main(int argc, char **argv)
@@ -252,7 +254,10 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		port_die("usage: agent PORT");
-	port.fd = open(argv[1], O_RDWR | O_CLOEXEC);
+	if (strcmp(argv[1], "-") == 0)
+		port.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		port.fd = open(argv[1], O_RDWR | O_CLOEXEC);
 	if (port.fd < 0)
 		port_die("%s: %s", argv[1], strerror(errno));
 	if (pipe2(child_pipe, O_CLOEXEC | O_NONBLOCK))
