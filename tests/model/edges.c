@@ -98,6 +98,65 @@ static void *line_rx(void *arg)
 	return NULL;
 }
 
+/* ---- LINE, a run: several lines under one edge ---- */
+
+static size_t run_bytes(uint32_t n)
+{
+	return 57 + n % 300;
+}
+
+static void *run_tx(void *arg)
+{
+	unsigned char bytes[400];
+	struct shm_tx tx;
+
+	(void)arg;
+	if (shm_tx_open(&tx, &region, ring_at, LINES))
+		abort();
+	for (uint32_t n = 1; n <= ROUNDS; n++) {
+		size_t len = run_bytes(n);
+
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (unsigned char)(n + i);
+		while (shm_tx_room(&tx, shm_ring_run(len)) == 0)
+			pause_a_little();
+		shm_tx_publish_run(&tx, line_word(SNOO_ABI_DATA,
+						  SNOO_ABI_STREAM,
+						  shm_ring_run(len), 0, n),
+				   bytes, len);
+	}
+	return NULL;
+}
+
+static void *run_rx(void *arg)
+{
+	unsigned char bytes[400];
+	struct shm_rx rx;
+	uint64_t word0;
+
+	(void)arg;
+	if (shm_rx_open(&rx, &region, ring_at))
+		abort();
+	for (uint32_t n = 1; n <= ROUNDS; n++) {
+		size_t len = run_bytes(n);
+		int64_t lines;
+
+		while (!shm_rx_peek(&rx, &word0))
+			pause_a_little();
+		check(shm_rx_words(&rx)[0] == len);
+		lines = shm_rx_run(&rx, word0, len);
+		check(lines >= 0);
+		shm_rx_gather(&rx, bytes, len);
+		for (size_t i = 0; i < len; i++)
+			check(bytes[i] == (unsigned char)(n + i));
+		for (; lines >= 0; lines--)
+			shm_rx_pop(&rx);
+		if (shm_rx_due(&rx))
+			shm_rx_tell(&rx);
+	}
+	return NULL;
+}
+
 /* ---- COPY: blocks that go and come back ---- */
 
 static uint64_t *block(uint32_t unit)
@@ -346,6 +405,7 @@ static const struct edge {
 	void *(*right)(void *);
 } edges[] = {
 	{ "line", line_tx, line_rx },
+	{ "run", run_tx, run_rx },
 	{ "copy", copy_home, copy_reader },
 	{ "grant", grant_daemon, NULL },
 	{ "directory", directory_tx, directory_rx },
@@ -407,7 +467,7 @@ int main(int argc, char **argv)
 		free(region.base);
 		return wrong;
 	}
-	fprintf(stderr, "usage: edges line|copy|grant|directory|summary|bell|"
+	fprintf(stderr, "usage: edges line|run|copy|grant|directory|summary|bell|"
 			"mail\n");
 	return 2;
 }

@@ -88,7 +88,8 @@ spin_one() {
 
 spin_all() {
 	local model mutant
-	for model in sleep switch summary bell recall cancel quarantine move; do
+	for model in sleep switch summary bell recall cancel quarantine move \
+		registers look; do
 		[[ $what != mutants ]] &&
 			job "spin $model" HOLDS spin_one "$model.pml" MODEL
 		[[ $what == models ]] && continue
@@ -157,7 +158,7 @@ tsan_all() {
 		# shellcheck disable=SC2086
 		"$CC" "${flags[@]}" -Iinclude -I. -o "$tmp/edges" $sources ||
 			fail "tsan: edges.c compiles"
-		for edge in line copy grant directory summary bell mail; do
+		for edge in line run copy grant directory summary bell mail; do
 			job "tsan $edge" HOLDS tsan_one "$edge"
 		done
 	fi
@@ -167,6 +168,7 @@ tsan_all() {
 	mutant line 'LINE, peek relaxed' shm/ring.h shm_rx_peek "$(relax acquire)"
 	mutant line 'SPACE, tell relaxed' shm/ring.h shm_rx_tell "$(relax release)"
 	mutant line 'SPACE, refresh relaxed' shm/ring.c shm_tx_refresh "$(relax acquire)"
+	mutant run 'LINE, publish relaxed' shm/ring.c shm_tx_publish_run "$(relax release)"
 	mutant copy 'COPY, give acquires only' shm/block.c change 's/order_acq_rel/order_acquire/'
 	# Either of take's two accesses acquires: both are weakened.
 	mutant copy 'COPY, take relaxed' shm/block.c '\(change\|shm_block_look\)' \

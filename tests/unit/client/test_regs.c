@@ -217,10 +217,14 @@ static void test_what_stands_still_goes_again_by_the_channel(void **state)
 		expect(w, i);
 	assert_int_equal(count(w, 1, SHM_COUNT_doubles), 1);
 	/* Not used again before it is empty. */
+	assert_true(carrier_take(&carrier, 0, &msg));
+	assert_true(carrier_put(&carrier, 0, &msg));
+	carrier_tell(&carrier, 0);
+	progress(w->ctx[0]);
 	small(w, 4);
 	assert_int_equal(count(w, 0, SHM_COUNT_sent_mailbox), 4);
 	expect(w, 4);
-	assert_int_equal(carrier_move(&carrier), 3);
+	assert_int_equal(carrier_move(&carrier), 2);
 	progress(w->ctx[0]);
 	small(w, 5);
 	assert_int_equal(count(w, 0, SHM_COUNT_sent_mailbox), 5);
@@ -232,6 +236,34 @@ static void test_what_stands_still_goes_again_by_the_channel(void **state)
 	carrier_move(&carrier);
 	expect(w, 6);
 	expect_none(w);
+}
+
+/*
+ * Who sleeps wakes to send it again.  A sleep may be late, then the time is up
+ * before it began; not ten times.
+ */
+static void test_a_sleep_ends_when_it_has_stood_still(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[0];
+	uint64_t sleeps = 0;
+	int x;
+
+	ctx->spin_ns = 0;
+	snoo_set_timeout(ctx, 400000000);
+	for (int i = 0; i < 10 && sleeps < 2; i++) {
+		sleeps = count(w, 0, SHM_COUNT_sleeps);
+		small(w, i);
+		regs_of(w, 0)->still_ns = 100000000;
+		assert_int_equal(snoo_recv(ctx, &x, 4, 1, 1, NULL),
+				 -ETIMEDOUT);
+		assert_int_equal(count(w, 0, SHM_COUNT_resent), i + 1);
+		expect(w, i);
+		carrier_move(&carrier);
+		progress(ctx);
+		sleeps = count(w, 0, SHM_COUNT_sleeps) - sleeps;
+	}
+	assert_true(sleeps >= 2);
 }
 
 /* As long as it moves, however slowly, nothing is sent twice. */
@@ -550,6 +582,7 @@ int main(void)
 		T(test_look_is_said_when_lines_are_given_back),
 		T(test_look_is_said_later_if_the_socket_is_full),
 		T(test_what_stands_still_goes_again_by_the_channel),
+		T(test_a_sleep_ends_when_it_has_stood_still),
 		T(test_what_moves_does_not_stand_still),
 		T(test_what_is_delivered_at_last_is_not_sent_again),
 		T(test_a_receiver_that_takes_nothing_holds_up_nobody),

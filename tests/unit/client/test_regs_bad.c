@@ -85,6 +85,7 @@ struct bad {
 	enum snoo_abi_type type;
 	unsigned int flags, inlined;
 	uint64_t w[2];			/* of the line */
+	size_t more;			/* bytes behind m */
 	struct snoo_abi_register m;	/* w[0] == 0: a run of this */
 };
 
@@ -92,26 +93,25 @@ struct bad {
 #define VERB	SNOO_ABI_CONTROL, 0, 0
 
 static const struct bad bads[] = {
-	{ "no type", SNOO_ABI_NONE, 0, 0, { 1 }, { 0 } },
-	{ "a line alone", SNOO_ABI_DATA, 0, 8, { 1 }, { 0 } },
-	{ "a block", SNOO_ABI_BLOCK, 0, 0, { 1 }, { 0 } },
-	{ "a piece", SNOO_ABI_PIECE, 0, 0, { 1 }, { 0 } },
-	{ "a run of another length", RUN, { 73 }, { 0 } },
-	{ "a run of no lines", SNOO_ABI_DATA, SNOO_ABI_STREAM, 0, { 72 },
-	  { 0 } },
-	{ "a run without its piece", RUN, { 72 }, { 0 } },
+	{ "no type", SNOO_ABI_NONE, 0, 0, { 1 }, 0, { 0 } },
+	{ "a line alone", SNOO_ABI_DATA, 0, 8, { 1 }, 0, { 0 } },
+	{ "a block", SNOO_ABI_BLOCK, 0, 0, { 1 }, 0, { 0 } },
+	{ "a piece", SNOO_ABI_PIECE, 0, 0, { 1 }, 0, { 0 } },
+	{ "a run of another length", RUN, { 0 }, 8, { 0 } },
+	{ "a run of no lines", SNOO_ABI_DATA, SNOO_ABI_STREAM, 0, { 72 }, 0, { 0 } },
+	{ "a run without its piece", RUN, { 72 }, 0, { 0 } },
 	{ "another flag", SNOO_ABI_DATA, SNOO_ABI_STREAM | SNOO_ABI_SYNC, 1,
-	  { 72 }, { 0 } },
-	{ "a new ring", VERB, { SNOO_ABI_MOVED, 0 }, { 0 } },
-	{ "a number for a channel", VERB, { SNOO_ABI_NUMBER, 1 }, { 0 } },
+	  { 72 }, 0, { 0 } },
+	{ "a new ring", VERB, { SNOO_ABI_MOVED, 0 }, 0, { 0 } },
+	{ "a number for a channel", VERB, { SNOO_ABI_NUMBER, 1 }, 0, { 0 } },
 	{ "a flag on a verb", SNOO_ABI_CONTROL, SNOO_ABI_STREAM, 0,
-	  { SNOO_ABI_GONE, 0 }, { 0 } },
-	{ "the end of nobody", VERB, { SNOO_ABI_GONE, 3 }, { 0 } },
-	{ "the end of ourselves", VERB, { SNOO_ABI_GONE, 1 }, { 0 } },
-	{ "from nobody", RUN, { 0 }, { .peer = 3 } },
-	{ "from ourselves", RUN, { 0 }, { .peer = 1 } },
-	{ "longer than a line", RUN, { 0 }, { .length = 57 } },
-	{ "an absurd number", RUN, { 0 }, { .number = UINT64_C(1) << 56 } },
+	  { SNOO_ABI_GONE, 0 }, 0, { 0 } },
+	{ "the end of nobody", VERB, { SNOO_ABI_GONE, 3 }, 0, { 0 } },
+	{ "the end of ourselves", VERB, { SNOO_ABI_GONE, 1 }, 0, { 0 } },
+	{ "from nobody", RUN, { 0 }, 0, { .peer = 3 } },
+	{ "from ourselves", RUN, { 0 }, 0, { .peer = 1 } },
+	{ "longer than a line", RUN, { 0 }, 0, { .length = 57 } },
+	{ "an absurd number", RUN, { 0 }, 0, { .number = UINT64_C(1) << 56 } },
 };
 
 /* What is kept follows in its order, the channel goes on, `in` does not. */
@@ -131,7 +131,10 @@ static void check_bad(struct world *w, const struct bad *b)
 	expect(w, 1);
 	expect_none(w);
 	if (b->w[0] == 0) {
-		shm_tx_publish_run(tx, word0, &b->m, sizeof(b->m));
+		unsigned char run[sizeof(b->m) + 8] = { 0 };
+
+		memcpy(run, &b->m, sizeof(b->m));
+		shm_tx_publish_run(tx, word0, run, sizeof(b->m) + b->more);
 	} else {
 		memcpy(shm_tx_words(tx), b->w, sizeof(b->w));
 		shm_tx_publish(tx, word0);
@@ -332,6 +335,7 @@ static void test_what_comes_after_the_end_is_dropped(void **state)
 {
 	struct world *w = *state;
 	struct carried msg;
+	int found;
 
 	small(w, 1);
 	assert_true(carrier_take(&carrier, 0, &msg));
@@ -340,7 +344,12 @@ static void test_what_comes_after_the_end_is_dropped(void **state)
 	progress(w->ctx[1]);
 	expect(w, 1);
 	assert_true(carrier_put(&carrier, 0, &msg));
+	msg.m.number = 1;
+	assert_true(carrier_put(&carrier, 0, &msg));
 	expect_dead(w);
+	assert_int_equal(snoo_iprobe(w->ctx[1], 0, SNOO_ANY_TAG, &found, NULL),
+			 -EOWNERDEAD);
+	assert_int_equal(found, 0);
 	assert_int_equal(count(w, 1, SHM_COUNT_protocol_errors), 0);
 }
 
