@@ -60,17 +60,14 @@ static int open_rings(struct snoo *ctx, const struct snoo_wire_registers *m)
 {
 	struct registers *r = &ctx->registers;
 	uint32_t room = m->out.nlines / REGS_LINES;
-	struct kept *kept;
 
 	if (shm_tx_open(&r->out, &ctx->region, m->out.offset, m->out.nlines))
 		return -EPROTO;
-	kept = calloc(room, sizeof(*kept));
-	if (!kept)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < room; i++)
-		list_init(&kept[i].again);
-	r->kept = kept;
-	r->room = room;
+	/* Without memory for copies we send nothing, but read what comes. */
+	r->kept = calloc(room, sizeof(*r->kept));
+	for (uint32_t i = 0; r->kept && i < room; i++)
+		list_init(&r->kept[i].again);
+	r->room = r->kept ? room : 0;
 	r->still_ns = REGS_STILL_NS;
 	r->open = true;
 	/* What the daemon formed may have been written over since. */
@@ -103,11 +100,10 @@ bool regs_heard(struct snoo *ctx, const struct snoo_wire_registers *m)
 		 m->out.nlines != r->out.nlines ||
 		 m->in.offset != r->in.offset)
 		ret = -EPROTO;		/* they are ours as long as we live */
-	if (ret == -EPROTO)
+	if (ret)
 		return false;
 	r->bytes = m->bytes;
-	/* Without memory for copies: as if there were no registers. */
-	r->on = on && ret == 0 && !r->deaf && !r->spoilt;
+	r->on = on && r->kept && !r->deaf && !r->spoilt;
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
 		if (ctx->peers[i].there)
 			channel_registers(&ctx->peers[i]);
