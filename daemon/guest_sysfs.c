@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE	     4096u
 #define CONFIG_BYTES 256u
 #define CAPS_MAX     48 /* in 256 bytes; more of them are a circle */
 
@@ -78,23 +77,24 @@ static int open_bar(const struct guest_port *p, const struct guest_sys *sys,
 	return fd < 0 ? -errno : fd;
 }
 
-/* BAR0 is smaller than a page, and lies somewhere in one. */
+/* BAR0 is smaller than a page of this kernel, and lies somewhere in one. */
 static int map_registers(struct guest_port *p, const struct guest_sys *sys,
 			 uint64_t start)
 {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int fd = open_bar(p, sys, 0);
 	char *map;
 
 	if (fd < 0)
 		return fd;
-	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
 		return -errno;
-	madvise(map, PAGE, MADV_DONTFORK);
+	madvise(map, page, MADV_DONTFORK);
 	p->regs_map = map;
-	p->regs_bytes = PAGE;
-	p->regs = (void *)(map + start % PAGE);
+	p->regs_bytes = page;
+	p->regs = (void *)(map + start % page);
 	return 0;
 }
 

@@ -22,7 +22,6 @@
 #include <snoo/abi.h>
 #include <snoo/control.h>
 
-#define BAR0	     UINT64_C(0xfebf1100) /* in the middle of a page */
 #define BAR2	     UINT64_C(0x800000000)
 #define MSIX_ENTRIES 5u
 #define DEVICES	     "sys/bus/pci/devices"
@@ -285,6 +284,7 @@ static void add_config(struct fakesys *f, const struct fakesys_device *d)
 
 void fakesys_add(struct fakesys *f, const struct fakesys_device *d)
 {
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char name[GUEST_SYS_PATH], target[64];
 
 	say(f, d, "vendor", "0x%" PRIx64 "\n", d->vendor ? d->vendor : 0x1af4);
@@ -293,12 +293,13 @@ void fakesys_add(struct fakesys *f, const struct fakesys_device *d)
 	    "0x%016" PRIx64 " 0x%016" PRIx64 " 0x0000000000040200\n"
 	    "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
 	    "0x%016" PRIx64 " 0x%016" PRIx64 " 0x000000000014220c\n",
-	    BAR0, BAR0 + 255, d->bytes ? BAR2 : 0,
+	    FAKESYS_BAR0, FAKESYS_BAR0 + 255, d->bytes ? BAR2 : 0,
 	    d->bytes ? BAR2 + d->bytes - 1 : 0);
 	say(f, d, "enable", "0\n");
 	put(f, d, "driver_override", 0, "(null)\n", 7);
-	put(f, d, "resource0", 4095, "", 1);
-	put(f, d, "resource0", BAR0 % 4096 + 8, &d->slot, sizeof(d->slot));
+	put(f, d, "resource0", page - 1, "", 1);
+	put(f, d, "resource0", FAKESYS_BAR0 % page + 8, &d->slot,
+	    sizeof(d->slot));
 	add_config(f, d);
 	if (d->bytes)
 		add_memory(f, d);

@@ -12,6 +12,9 @@
 
 #include "daemon/guest_sys.h"
 
+/* Where the registers are: in the middle of a page, of whatever size. */
+#define FAKESYS_BAR0	UINT64_C(0xfebf1100)
+
 struct fakesys {
 	struct guest_sys sys;		/* first: the kernel finds itself by it */
 	char dir[64];

@@ -348,11 +348,12 @@ static int open_vm(struct vm *vm)
 
 static uint32_t doorbell(struct vm *vm, const char *file)
 {
-	unsigned char *page = fakesys_map(&vm->f, file, 4096);
+	const size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *page = fakesys_map(&vm->f, file, bytes);
 	uint32_t value;
 
-	memcpy(&value, page + 0x100 + 12, sizeof(value));
-	munmap(page, 4096);
+	memcpy(&value, page + FAKESYS_BAR0 % bytes + 12, sizeof(value));
+	munmap(page, bytes);
 	return value;
 }
 
