@@ -24,7 +24,12 @@ static inline void cpu_pause(void)
 #elif defined(__loongarch__)
 	__asm__ __volatile__("dbar 0x700");
 #elif defined(__mips__)
+	/* Loongson 3 may keep our own stores back for as long as a tight loop
+	 * reads; so it does for Linux, whose cpu_relax() is this as well. */
 	__asm__ __volatile__("sync");
+#elif defined(__riscv)
+	/* "pause", a hint that cores without it take for an empty fence. */
+	__asm__ __volatile__(".4byte 0x0100000f");
 #else
 	atomic_signal_fence(memory_order_seq_cst);
 #endif
