@@ -12,6 +12,7 @@
 #   show TITLE COMMAND...    what it prints there, as a comment
 #   status_field PATH        of what `snooctl status` says
 #   counted_there JOB NAME   a counter of all ranks of a job, together
+#   flowing N                more than N messages have gone through mailboxes
 #
 # admin, finish, all_well, ends and books_balance are about the daemon there.
 
@@ -139,6 +140,10 @@ ranks_there() {
 		pid_of[$job.$r]=$!
 		started+=("$!")
 	done
+}
+
+flowing() {
+	(($(status_field .registers.messages) > $1))
 }
 
 counted_there() {
