@@ -16,12 +16,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE	     4096u
+#include "shm/cpu.h"
+
 #define CONFIG_BYTES 256u
 #define CAPS_MAX     48 /* in 256 bytes; more of them are a circle */
 
 static void ring(struct guest_port *p, uint32_t slot, uint32_t vector)
 {
+	cpu_device_fence();
 	p->regs[GUEST_REG_DOORBELL] = guest_doorbell(slot, vector);
 }
 
@@ -78,23 +80,24 @@ static int open_bar(const struct guest_port *p, const struct guest_sys *sys,
 	return fd < 0 ? -errno : fd;
 }
 
-/* BAR0 is smaller than a page, and lies somewhere in one. */
+/* BAR0 is smaller than a page, and lies somewhere in one, of whatever size. */
 static int map_registers(struct guest_port *p, const struct guest_sys *sys,
 			 uint64_t start)
 {
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int fd = open_bar(p, sys, 0);
 	char *map;
 
 	if (fd < 0)
 		return fd;
-	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
 		return -errno;
-	madvise(map, PAGE, MADV_DONTFORK);
+	madvise(map, page, MADV_DONTFORK);
 	p->regs_map = map;
-	p->regs_bytes = PAGE;
-	p->regs = (void *)(map + start % PAGE);
+	p->regs_bytes = page;
+	p->regs = (void *)(map + start % page);
 	return 0;
 }
 
