@@ -9,11 +9,12 @@
  *   wait.c            spin, yield, arm, sleep: until a request is complete
  *   progress.c        one round: news, newcomers, lines, pumps
  *   news.c            what the daemon says: rings, grants, deaths
+ *   regs_in.c         messages that come by the daemon's register service
  *   arrive.c          one line that came in
- *   regs.c            small messages by the daemon's register service
  *   order.c           the messages of a pair, by their numbers
  *   peer.c            a peer is gone or broken: what becomes of its requests
  *   send.c recv.c     requests: envelopes, offers, streams
+ *   regs.c            messages that go by the daemon's register service
  *   match.c           posted receives against arrivals
  *   member.c          may a peer still be sent to, or be waited for?
  *   channel.c         one peer: ring pair, answers, when to ring the bell

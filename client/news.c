@@ -20,6 +20,7 @@
 #include "client/lend.h"
 #include "client/peer.h"
 #include "client/regs.h"
+#include "client/regs_in.h"
 #include "client/session.h"
 
 union news {
@@ -69,14 +70,14 @@ bool news_gone(struct snoo *ctx)
 
 	if (ctx->going == 0)
 		return false;
-	regs_drain(ctx);
+	regs_in_drain(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
 		struct peer *p = &ctx->peers[i];
 
 		if (p->going == PEER_LIVE)
 			continue;
 		arrive_all(ctx, p);
-		if (ctx->no_memory || regs_due(ctx, p) ||
+		if (ctx->no_memory || regs_in_due(ctx, p) ||
 		    peer_gone(ctx, p, p->going))
 			continue;
 		p->going = PEER_LIVE;

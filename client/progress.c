@@ -15,6 +15,7 @@
 #include "client/news.h"
 #include "client/peer.h"
 #include "client/regs.h"
+#include "client/regs_in.h"
 #include "client/send.h"
 #include "client/session.h"
 
@@ -104,7 +105,7 @@ int progress(struct snoo *ctx)
 		work += news_gone(ctx);
 	work += channel_newcomers(ctx);
 	if (ctx->registers.open)
-		work += regs_turn(ctx);
+		work += regs_in_drain(ctx) + regs_turn(ctx);
 
 	if (ctx->rest == SNOO_ABI_POLLING && ctx->nrx > PROGRESS_MANY) {
 		ctx->rest = SNOO_ABI_SUMMARY;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * regs.c - small messages through the machine's registers, by the daemon
+ * regs.c - small messages through the machine's registers: what we send
  *
  * Theory of operation
  * ===================
@@ -16,10 +16,6 @@
  * The daemon's service may sleep: edge LOOK, after each message, and after
  * lines were given back that it may wait for.  Everything else that we say to
  * it, it finds by itself.
- *
- * What comes is checked word by word: the pool is everybody's to write.  After
- * a word that cannot be we read `in` no more (ctx->registers.deaf); what was
- * in it is lost, and messages are matched as the channels bring them.
  */
 
 #include "client/regs.h"
@@ -28,15 +24,10 @@
 #include <string.h>
 
 #include "client/channel.h"
-#include "client/match.h"
-#include "client/order.h"
-#include "client/recv.h"
 #include "client/session.h"
-#include "shm/cpu.h"
 #include "shm/testpoint.h"
 
 #define REGS_STILL_NS	UINT64_C(20000000)
-#define REGS_BATCH	256			/* messages in one go */
 #define REGS_LINES	SNOO_ABI_REGISTER_LINES
 
 /** struct kept - A message in `out` */
@@ -59,17 +50,14 @@ static int open_rings(struct snoo *ctx, const struct snoo_wire_registers *m)
 {
 	struct registers *r = &ctx->registers;
 	uint32_t room = m->out.nlines / REGS_LINES;
-	struct kept *kept;
 
 	if (shm_tx_open(&r->out, &ctx->region, m->out.offset, m->out.nlines))
 		return -EPROTO;
-	kept = calloc(room, sizeof(*kept));
-	if (!kept)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < room; i++)
-		list_init(&kept[i].again);
-	r->kept = kept;
-	r->room = room;
+	/* Without memory for copies we send nothing, but read what comes. */
+	r->kept = calloc(room, sizeof(*r->kept));
+	for (uint32_t i = 0; r->kept && i < room; i++)
+		list_init(&r->kept[i].again);
+	r->room = r->kept ? room : 0;
 	r->still_ns = REGS_STILL_NS;
 	r->open = true;
 	/* What the daemon formed may have been written over since. */
@@ -102,11 +90,10 @@ bool regs_heard(struct snoo *ctx, const struct snoo_wire_registers *m)
 		 m->out.nlines != r->out.nlines ||
 		 m->in.offset != r->in.offset)
 		ret = -EPROTO;		/* they are ours as long as we live */
-	if (ret == -EPROTO)
+	if (ret)
 		return false;
 	r->bytes = m->bytes;
-	/* Without memory for copies: as if there were no registers. */
-	r->on = on && ret == 0 && !r->deaf && !r->spoilt;
+	r->on = on && r->kept && !r->deaf && !r->spoilt;
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
 		if (ctx->peers[i].there)
 			channel_registers(&ctx->peers[i]);
@@ -121,8 +108,7 @@ void regs_resumed(struct snoo *ctx)
 
 /* ---- out ---- */
 
-/* LOOK, rank's side; see shm_wake_look(). */
-static void look(struct snoo *ctx)
+void regs_look(struct snoo *ctx)
 {
 	if (shm_wake_look(ctx->region.head))
 		session_look(ctx);
@@ -221,7 +207,7 @@ bool regs_send(struct snoo *ctx, struct peer *p, struct snoo_request *req)
 		r->since_ns = clock_ns();
 	p->sent++;
 	p->unsaid = true;
-	look(ctx);
+	regs_look(ctx);
 	SNOO_TESTPOINT("register_said");
 	shm_count(ctx->me, SHM_COUNT_sent_mailbox, 1);
 	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
@@ -260,164 +246,7 @@ void regs_forget(struct peer *p)
 		list_take(&p->again);
 }
 
-/* ---- in ---- */
-
-/* A word that cannot be: what is in there is lost, all else goes on. */
-static void turn_deaf(struct snoo *ctx)
-{
-	struct registers *r = &ctx->registers;
-
-	shm_count(ctx->me, SHM_COUNT_protocol_errors, 1);
-	r->deaf = true;
-	r->on = false;
-	for (uint32_t i = 0; i < ctx->capacity; i++)
-		order_flush(ctx, &ctx->peers[i]);
-}
-
-static int keep(struct snoo *ctx, struct peer *p, uint64_t word0,
-		const struct snoo_abi_register *m, const struct order_place *at)
-{
-	struct arrival *a = arrival_new(ctx);
-
-	if (!a)
-		return -ENOMEM;
-	a->kind = ARRIVAL_LINE;
-	a->from = p->rank;
-	a->tag = line_tag(word0);
-	a->context = line_context(word0);
-	a->length = m->length;
-	line_copy(a->data, m->data, m->length);
-	order_keep(ctx, a, at);
-	return 0;
-}
-
-static int take(struct snoo *ctx, uint64_t word0,
-		const struct snoo_abi_register *m)
-{
-	struct peer *p = &ctx->peers[m->peer];
-	struct snoo_request *req = NULL;
-	struct order_place at;
-	int ret;
-
-	/* Sent again by a new daemon; or we do not read this one any more. */
-	if (p->state != PEER_LIVE)
-		return 0;
-	ret = order_find(ctx, p, m->number, &at);
-	if (ret)
-		return ret;
-	if (at.when == ORDER_NOW)
-		req = match_posted(ctx, p->rank, line_context(word0),
-				   line_tag(word0));
-	if (req)
-		recv_copy(ctx, req, p->rank, line_tag(word0), m->data,
-			  m->length);
-	else if (at.when != ORDER_HAD)
-		ret = keep(ctx, p, word0, m, &at);
-	if (ret)
-		return ret;
-	if (at.when != ORDER_HAD)
-		shm_count(ctx->me, SHM_COUNT_received_mailbox, 1);
-	order_came(ctx, p, &at, false);
-	return 0;
-}
-
-static int come_data(struct snoo *ctx, uint64_t word0)
-{
-	struct registers *r = &ctx->registers;
-	struct snoo_abi_register m;
-	uint64_t n = *(const volatile uint64_t *)shm_rx_words(&r->in);
-	int ret;
-
-	if (line_flags(word0) != SNOO_ABI_STREAM || n != sizeof(m) ||
-	    shm_rx_run(&r->in, word0, n) != REGS_LINES - 1)
-		return -EPROTO;
-	shm_rx_gather(&r->in, &m, sizeof(m));
-	cpu_settle();
-	if (m.peer >= ctx->capacity || m.peer == ctx->rank ||
-	    m.length > SNOO_ABI_INLINE_MAX)
-		return -EPROTO;
-	ret = take(ctx, word0, &m);
-	if (ret)
-		return ret;
-	for (uint32_t i = 0; i < REGS_LINES; i++)
-		shm_rx_pop(&r->in);
-	return 0;
-}
-
-static int come_control(struct snoo *ctx, uint64_t word0)
-{
-	struct registers *r = &ctx->registers;
-	uint64_t w[2];
-
-	memcpy(w, shm_rx_words(&r->in), sizeof(w));
-	cpu_settle();
-	if (line_flags(word0) != 0 || w[0] != SNOO_ABI_GONE ||
-	    w[1] >= ctx->capacity || w[1] == ctx->rank)
-		return -EPROTO;
-	ctx->peers[w[1]].gone_line = true;
-	shm_rx_pop(&r->in);
-	return 0;
-}
-
-static int come(struct snoo *ctx, uint64_t word0)
-{
-	switch (line_type(word0)) {
-	case SNOO_ABI_DATA:
-		return come_data(ctx, word0);
-	case SNOO_ABI_CONTROL:
-		return come_control(ctx, word0);
-	default:
-		return -EPROTO;
-	}
-}
-
-int regs_drain(struct snoo *ctx)
-{
-	struct registers *r = &ctx->registers;
-	uint64_t word0;
-	int n = 0;
-
-	if (!r->open)
-		return 0;
-	ctx->searched = 0;
-	while ((uint32_t)n + order_cost(ctx) < REGS_BATCH && !r->deaf &&
-	       shm_rx_peek(&r->in, &word0)) {
-		int ret = come(ctx, word0);
-
-		if (ret == -ENOMEM) {
-			ctx->no_memory = true;
-			break;
-		}
-		n++;
-		if (ret) {
-			turn_deaf(ctx);
-			break;
-		}
-		if (!shm_rx_due(&r->in))
-			continue;
-		/* The service may wait for room, and sleep. */
-		shm_rx_tell(&r->in);
-		look(ctx);
-	}
-	return n;
-}
-
-void regs_tell(struct snoo *ctx)
-{
-	/* No LOOK: it has half a ring of room, or was told of it. */
-	if (ctx->registers.open && !ctx->registers.deaf)
-		shm_rx_tell(&ctx->registers.in);
-}
-
-bool regs_due(const struct snoo *ctx, const struct peer *p)
-{
-	const struct registers *r = &ctx->registers;
-
-	return p->gone_waits && !p->gone_line && r->open && !r->deaf &&
-	       !ctx->session.lost;
-}
-
-/* ---- both ---- */
+/* ---- rounds ---- */
 
 static uint64_t stands_still_ns(const struct registers *r)
 {
@@ -429,17 +258,15 @@ static uint64_t stands_still_ns(const struct registers *r)
 int regs_turn(struct snoo *ctx)
 {
 	struct registers *r = &ctx->registers;
-	int work = regs_drain(ctx);
 
 	if (r->count == 0)
-		return work;
+		return 0;
 	collect(ctx);
-	if (r->count > 0 && !r->stuck &&
-	    (ctx->session.lost || stands_still_ns(r) >= r->still_ns)) {
-		send_again(ctx);
-		work++;
-	}
-	return work;
+	if (r->count == 0 || r->stuck ||
+	    (!ctx->session.lost && stands_still_ns(r) < r->still_ns))
+		return 0;
+	send_again(ctx);
+	return 1;
 }
 
 uint64_t regs_patience(const struct snoo *ctx)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * regs.h - small messages through the machine's registers, by the daemon
+ * regs.h - small messages through the machine's registers: what we send
  *
  * Two rings of ours besides the channels: `out`, which the daemon's register
  * service reads, and `in`, which it writes.  See "The registers of the
@@ -35,20 +35,14 @@ bool regs_send(struct snoo *ctx, struct peer *p, struct snoo_request *req);
  */
 bool regs_again(struct snoo *ctx, struct peer *p);
 
-/** regs_drain() - Take what has come; how much it was */
-int regs_drain(struct snoo *ctx);
+/** regs_look() - Wake the service if it sleeps: edge LOOK, shm_wake_look() */
+void regs_look(struct snoo *ctx);
 
-/** regs_turn() - One round: take what has come, see what has gone */
+/** regs_turn() - One round: see what has gone, or must go by the channels */
 int regs_turn(struct snoo *ctx);
-
-/** regs_due() - Does something of @p, which is gone, still come this way? */
-bool regs_due(const struct snoo *ctx, const struct peer *p);
 
 /** regs_forget() - @p is gone or broken: nothing is sent to it again */
 void regs_forget(struct peer *p);
-
-/** regs_tell() - Give consumed lines back, before we sleep */
-void regs_tell(struct snoo *ctx);
 
 /** regs_patience() - How long we may sleep, for what has not gone yet */
 uint64_t regs_patience(const struct snoo *ctx);

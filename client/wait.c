@@ -40,6 +40,7 @@
 #include "client/news.h"
 #include "client/progress.h"
 #include "client/regs.h"
+#include "client/regs_in.h"
 #include "client/session.h"
 #include "shm/cpu.h"
 
@@ -143,7 +144,7 @@ static void doze(struct snoo *ctx, uint64_t left_ns)
 
 	for (uint32_t i = 0; i < ctx->nrx; i++)
 		channel_tell(ctx, ctx->rx[i]);
-	regs_tell(ctx);
+	regs_in_tell(ctx);
 	if (ctx->bells.poll) {
 		nap(ctx, ns);
 		return;

@@ -21,7 +21,8 @@
  * 13. READY
  *
  * Exit codes: 0 stopped as asked, 1 failed, 2 usage or configuration, 3 a
- * domain is served already, 75 handed over to the next daemon.
+ * domain is served already, 69 no registers to report on (--probe-registers),
+ * 75 handed over to the next daemon.
  */
 #include <errno.h>
 #include <signal.h>
@@ -47,6 +48,7 @@
 #include "daemon/opts.h"
 #include "daemon/place.h"
 #include "daemon/privs.h"
+#include "daemon/probe.h"
 #include "daemon/regs.h"
 #include "daemon/rundir.h"
 #include "daemon/sdnotify.h"
@@ -59,6 +61,7 @@ enum {
 	EXIT_FAILED	= 1,
 	EXIT_CONFIG	= 2,
 	EXIT_SERVED	= 3,
+	EXIT_NO_REGISTERS = 69,
 	EXIT_HAND_OVER	= 75,
 };
 
@@ -554,6 +557,10 @@ int main(int argc, char **argv)
 	case OPTS_CHECK:
 		return conf_check(dm.opts.config, &dm.opts.ov) ? EXIT_CONFIG :
 		       EXIT_OK;
+	case OPTS_PROBE:
+		code = probe_main(dm.opts.probe_writes ? PROBE_WRITE : 0);
+		return code == -ENODEV || code == -EACCES ? EXIT_NO_REGISTERS :
+		       code ? EXIT_FAILED : EXIT_OK;
 	case OPTS_RUN:
 		break;
 	}

@@ -33,13 +33,16 @@ static const char help[] =
 "      --exit-with-parent   stop when the process that started this one ends\n"
 "      --no-keeper          no process that keeps sockets and memory while\n"
 "                           the daemon is started again\n"
+"      --probe-registers[=write]\n"
+"                           report on this machine's mailbox registers, as\n"
+"                           JSON, and end; by itself it writes none of them\n"
 "      --version, --help\n"
 "\n"
 "Signals: TERM and INT stop, HUP reads the configuration again, USR1 hands\n"
 "over to a new daemon without a rank noticing.\n"
 "\n"
 "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration,\n"
-"3 the domain is served already.\n";
+"3 the domain is served already, 69 no registers to report on.\n";
 
 enum {
 	OPT_CHECK = 256,
@@ -51,6 +54,7 @@ enum {
 	OPT_READY_FD,
 	OPT_EXIT_WITH_PARENT,
 	OPT_NO_KEEPER,
+	OPT_PROBE,
 	OPT_VERSION,
 };
 
@@ -65,6 +69,7 @@ static const struct option options[] = {
 	{ "ready-fd",		required_argument, NULL, OPT_READY_FD },
 	{ "exit-with-parent",	no_argument, NULL, OPT_EXIT_WITH_PARENT },
 	{ "no-keeper",		no_argument, NULL, OPT_NO_KEEPER },
+	{ "probe-registers",	optional_argument, NULL, OPT_PROBE },
 	{ "version",		no_argument, NULL, OPT_VERSION },
 	{ "help",		no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -97,6 +102,15 @@ static void take_set(struct opts *o, const char *text)
 		wrong(o, "--set takes KEY=VALUE", text);
 	else
 		o->sets[o->ov.nsets++] = text;
+}
+
+static void take_probe(struct opts *o, const char *text)
+{
+	o->what = OPTS_PROBE;
+	if (text && strcmp(text, "write") == 0)
+		o->probe_writes = true;
+	else if (text)
+		wrong(o, "--probe-registers takes nothing, or =write", text);
 }
 
 static void take(struct opts *o, int opt, char **argv)
@@ -136,6 +150,9 @@ static void take(struct opts *o, int opt, char **argv)
 	case OPT_NO_KEEPER:
 		o->no_keeper = true;
 		break;
+	case OPT_PROBE:
+		take_probe(o, optarg);
+		break;
 	case OPT_VERSION:
 		printf("snoo-daemon %s\n", SNOO_VERSION);
 		o->what = OPTS_EXIT;
@@ -161,7 +178,8 @@ void opts_parse(struct opts *o, int argc, char **argv)
 	while (o->what != OPTS_EXIT && o->what != OPTS_WRONG &&
 	       (opt = getopt_long(argc, argv, "+c:h", options, NULL)) != -1)
 		take(o, opt, argv);
-	if ((o->what == OPTS_RUN || o->what == OPTS_CHECK) && optind < argc)
+	if ((o->what == OPTS_RUN || o->what == OPTS_CHECK ||
+	     o->what == OPTS_PROBE) && optind < argc)
 		wrong(o, "this is no option", argv[optind]);
 	if (!o->config && access(OPTS_CONFIG, F_OK) == 0)
 		o->config = OPTS_CONFIG;

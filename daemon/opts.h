@@ -15,6 +15,7 @@
 enum opts_do {
 	OPTS_RUN,
 	OPTS_CHECK,		/* --check-config */
+	OPTS_PROBE,		/* --probe-registers */
 	OPTS_EXIT,		/* --help, --version: said and done */
 	OPTS_WRONG,		/* the mistake has been printed */
 };
@@ -28,6 +29,7 @@ struct opts {
 	int ready_fd;		/* -1: none */
 	bool exit_with_parent;
 	bool no_keeper;
+	bool probe_writes;	/* --probe-registers=write */
 };
 
 /* @o points into @argv afterwards, and into itself: do not copy it. */

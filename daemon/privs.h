@@ -69,10 +69,22 @@ int privs_limit(uint64_t keep, char why[PRIVS_TEXT]);
  * Denied calls return EPERM; calls of a foreign ABI end the process.
  *
  * Return: 0 on success, negative error code otherwise, @why says more
- *	-ENOTSUP  no seccomp here, or this processor is not in the list
+ *	-ENOTSUP  no seccomp here, or this is a program of 32 bits
  *	-errno	  of seccomp(2)
  */
 int privs_filter(unsigned int allow, char why[PRIVS_TEXT]);
+
+/**
+ * privs_arch() - What the kernel calls an ABI, seen from a program's ELF header
+ * @ident:	e_ident, EI_NIDENT bytes
+ * @machine:	e_machine
+ *
+ * Return: AUDIT_ARCH_..., 0 for programs of 32 bits
+ *
+ * Source: linux/audit.h makes the names so; n32 of MIPS, which has a mark of
+ * its own, is a program of 32 bits.
+ */
+uint32_t privs_arch(const unsigned char *ident, uint16_t machine);
 
 /* System calls that our filter denies; 0: it is not in force. */
 unsigned int privs_filter_size(void);

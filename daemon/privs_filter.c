@@ -13,14 +13,16 @@
  * one goes on.
  *
  * A call by another ABI of the same processor (i386 or x32 under x86-64, o32
- * and n32 under mips64) would have other numbers: it ends the process.
- *
- * This file has to know the processor, because numbers and ABIs are its.
+ * and n32 under mips64) would have other numbers: it ends the process.  Which
+ * ABI is ours is in the header of this very program, and the kernel's name for
+ * it is made of the same numbers: no list of processors is needed.
  */
 
 #include "daemon/privs.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -38,23 +40,14 @@
 #define SECCOMP_RET_KILL_PROCESS	0x80000000u
 #endif
 
-#if defined(__x86_64__)
-#define FILTER_ARCH	AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define FILTER_ARCH	AUDIT_ARCH_AARCH64
-#elif defined(__mips64) && defined(__MIPSEL__)
-#define FILTER_ARCH	AUDIT_ARCH_MIPSEL64
-#elif defined(__loongarch64)
-#ifndef AUDIT_ARCH_LOONGARCH64
-#define AUDIT_ARCH_LOONGARCH64 (258u | __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE)
-#endif
-#define FILTER_ARCH	AUDIT_ARCH_LOONGARCH64
-#else
-#define FILTER_ARCH	0u
-#endif
-
-/* x32 shares the architecture's number and marks its calls by this bit. */
+/*
+ * x32 shares the architecture's number with x86-64 and marks its calls by this
+ * bit.  No other processor has calls of such numbers.
+ */
 #define X32_BIT		0x40000000u
+
+/* This program, as the linker laid it out. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 /* CLONE_NEWCGROUP .. CLONE_NEWNET: a clone that leaves our namespaces. */
 #define CLONE_NEW	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |	\
@@ -157,16 +150,23 @@ static size_t low_half(unsigned int arg)
 	       (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
 }
 
-static void check_abi(struct program *p)
+uint32_t privs_arch(const unsigned char *ident, uint16_t machine)
+{
+	/* Programs of 32 bits may have further marks in that name. */
+	if (ident[EI_CLASS] != ELFCLASS64)
+		return 0;
+	return machine | __AUDIT_ARCH_64BIT |
+	       (ident[EI_DATA] == ELFDATA2LSB ? __AUDIT_ARCH_LE : 0);
+}
+
+static void check_abi(struct program *p, uint32_t arch)
 {
 	load(p, offsetof(struct seccomp_data, arch));
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 1, 0);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
 	load(p, offsetof(struct seccomp_data, nr));
-#if defined(__x86_64__)
 	add(p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
-#endif
 }
 
 static void check_calls(struct program *p, unsigned int allow, uint32_t eperm)
@@ -212,17 +212,18 @@ static void check_arguments(struct program *p, uint32_t eperm)
 int privs_filter(unsigned int allow, char why[PRIVS_TEXT])
 {
 	const uint32_t eperm = SECCOMP_RET_ERRNO | EPERM;
+	const uint32_t arch =
+		privs_arch(__ehdr_start.e_ident, __ehdr_start.e_machine);
 	struct program p = { .n = 0 };
 	struct sock_fprog prog;
 	long r;
 
 	why[0] = '\0';
-	if (FILTER_ARCH == 0) {
-		snprintf(why, PRIVS_TEXT, "no list of system calls for this "
-			 "processor");
+	if (arch == 0) {
+		snprintf(why, PRIVS_TEXT, "no filter for programs of 32 bits");
 		return -ENOTSUP;
 	}
-	check_abi(&p);
+	check_abi(&p, arch);
 	check_calls(&p, allow, eperm);
 	check_arguments(&p, eperm);
 	ret(&p, SECCOMP_RET_ALLOW);

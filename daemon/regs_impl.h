@@ -90,6 +90,7 @@ struct regs {
 	struct regs_way way[REGS_WAYS];
 	uint32_t ways;
 	uint32_t next_id;
+	uint32_t ranks;			/* that have rings, of all domains */
 
 	uint32_t polls;			/* of the mailboxes, in a round */
 	bool busy;			/* polling */

@@ -162,7 +162,7 @@ static const char *why_not_measured(int64_t ret)
 	case -ENODEV:
 		return "it takes two cores";
 	case -EAGAIN:
-		return "the cores were busy";
+		return "the cores were busy, or the clock is too coarse";
 	default:
 		return strerror((int)-ret);
 	}

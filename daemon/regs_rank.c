@@ -30,7 +30,7 @@ static bool id_in_use(const struct regs *g, uint32_t id)
 
 static uint32_t new_id(struct regs *g)
 {
-	/* Fewer ranks than numbers: checked by lend(). */
+	/* There is one: link_rank() has seen to that. */
 	do
 		g->next_id = (g->next_id + 1) % MAIL_IDS;
 	while (id_in_use(g, g->next_id));
@@ -48,10 +48,15 @@ const struct rank *regs_of_id(const struct regs *g, uint32_t id)
 
 /* ---- lending ---- */
 
+/* NULL: out of memory, or of numbers. */
 static struct regs_rank *link_rank(struct regs *g, struct rank *r)
 {
-	struct regs_rank *rr = calloc(1, sizeof(*rr));
+	struct regs_rank *rr;
 
+	/* Those of messages that are in mailboxes are taken, too. */
+	if (g->ranks + 2 * REGS_WAYS >= MAIL_IDS)
+		return NULL;
+	rr = calloc(1, sizeof(*rr));
 	if (!rr)
 		return NULL;
 	rr->rank = r;
@@ -59,6 +64,7 @@ static struct regs_rank *link_rank(struct regs *g, struct rank *r)
 	rr->next = r->dom->regs;
 	r->dom->regs = rr;
 	r->regs = rr;
+	g->ranks++;
 	return rr;
 }
 
@@ -70,6 +76,7 @@ static void unlink_rank(struct regs_rank *rr)
 		p = &(*p)->next;
 	*p = rr->next;
 	rr->rank->regs = NULL;
+	rr->rank->dom->sh->regs->ranks--;
 	free(rr);
 }
 

@@ -51,7 +51,9 @@
 #define REGS_A_ROUND	8u
 /* A whole message and its answer. */
 #define POLLS_A_ROUND (MAIL_WORDS + 4)
-#define AGAIN_MAX_MS  50
+/* A lane repeats by time.  Who makes room says LOOK: that is for safety only. */
+#define AGAIN_LANE_MS 50
+#define AGAIN_ROOM_MS 1000
 
 /* ---- who is who ---- */
 
@@ -488,14 +490,18 @@ void regs_wake(struct regs *g)
 	poll_on(g);
 }
 
-/* Something is left that nobody will say LOOK for. */
+/* Something is left: in a lane, or for want of room. */
 static void look_later(struct regs *g)
 {
-	if (!g->waiting && !(g->mail && (g->ways || mail_busy(g->mail))))
+	bool lanes = g->mail && (g->ways || mail_busy(g->mail));
+	uint64_t most = lanes ? AGAIN_LANE_MS : AGAIN_ROOM_MS;
+
+	if (!g->waiting && !lanes)
 		return;
+	if (g->again_ms > most)
+		g->again_ms = most;
 	loop_timer_start(g->again, g->again_ms, 0);
-	g->again_ms = g->again_ms * 2 < AGAIN_MAX_MS ? g->again_ms * 2
-						     : AGAIN_MAX_MS;
+	g->again_ms *= 2;
 }
 
 static void on_again(void *arg)

@@ -31,7 +31,7 @@
  * before arming woke nobody.  Its bit is still pending, so hal_wait() returns
  * at once; but work whose writer saw no reason to ring has no bit at all.
  *
- * Common rules, checked by tests/hal/conformance.c against every back end:
+ * Common rules, checked by the suite in tests/hal/ against every back end:
  *
  *  - 0 or a count on success, -errno on failure; never log
  *  - only open(), close() and refresh() allocate; only wait() sleeps

@@ -40,10 +40,10 @@
  * that cannot be (garbage, a gap, a wrong check) ends the message: the
  * receiver says CREDIT with `again`, and passes words over until a header.
  * The sender repeats the message when told so, or when nothing was heard for a
- * while and its mailbox is empty.  The receiver knows one that it has had
- * by its check, which covers the sequence; answers it again and does not
- * deliver it twice.  A lane's first sequence comes from the clock, so a sender
- * that was started anew is not taken for its predecessor.
+ * while, each time twice as long, and its mailbox is empty.  The receiver knows
+ * one that it has had by its check, which covers the sequence; answers it again
+ * and does not deliver it twice.  A lane's first sequence comes from the clock,
+ * so a sender that was started anew is not taken for its predecessor.
  *
  * Which mailbox
  * =============
@@ -70,7 +70,7 @@
 #define MAIL_BYTES	56u	/* payload of a message, at most */
 #define MAIL_WORDS	12u	/* of a message, at most */
 #define MAIL_IDS	65536u	/* from, to: below this */
-#define MAIL_CORES	1024u	/* those that can send and receive: below this */
+#define MAIL_CORES	1024u	/* that can send and receive: below this */
 #define MAIL_REPEATS	64u	/* of a message, then it is given up */
 
 /** struct mail_message - What travels */
@@ -117,7 +117,8 @@ struct mail_ops {
  *		senders are in this process
  * @told:	As above
  * @arg:	For those
- * @repeat_ns:	Repeat a message after so long without an answer; 0: 10 ms
+ * @repeat_ns:	Repeat a message after so long without an answer, and after up
+ *		to 64 times as long when that did not help; 0: 10 ms
  */
 struct mail_params {
 	const struct hal_ops *ops;

@@ -35,6 +35,7 @@ struct lane {
 	uint32_t words, at;
 	uint32_t sequence;
 	uint32_t repeats;
+	uint32_t silences;		/* repeats because nobody answered */
 	uint64_t since_ns;
 	uint64_t answer;
 	uint64_t had;
@@ -78,7 +79,26 @@ struct mail {
 	struct mail_counts counts;
 };
 
+#define MAIL_NOBODY	UINT32_MAX
+
+/* ---- mail_lane.c -------------------------------------------------------------- */
+
 uint64_t mail_now_ns(void);
+
+/* The core if it is served, else NULL. */
+struct served *mail_served(const struct mail *m, uint32_t core);
+
+/* Give back the lock of the lane's mailbox, if we hold it. */
+void mail_unlock(struct mail *m, struct lane *l);
+
+/* The lane's message has come to an end: tell it. */
+void mail_end(struct mail *m, struct lane *l, int error);
+
+/* Take the lane off the list, if it has nothing left to do. */
+void mail_rest(struct mail *m, struct lane *l);
+
+/* Forget the half of a message. */
+void mail_empty_inbox(struct mail *m, struct inbox *in);
 
 /** mail_abort() - End everything that is under way with -EIO */
 void mail_abort(struct mail *m);

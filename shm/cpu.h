@@ -14,12 +14,7 @@
 #include <emmintrin.h>
 #endif
 
-/**
- * cpu_pause() - Tell the core that this is a spin loop
- *
- * On Loongson it is a barrier: their store buffer may hold our own stores back
- * for as long as we do nothing but load (Linux, cpu_relax() of loongson64).
- */
+/** cpu_pause() - Tell the core that this is a spin loop */
 static inline void cpu_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -29,9 +24,11 @@ static inline void cpu_pause(void)
 #elif defined(__loongarch__)
 	__asm__ __volatile__("dbar 0x700");
 #elif defined(__mips__)
+	/* Loongson 3 may keep our own stores back for as long as a tight loop
+	 * reads; so it does for Linux, whose cpu_relax() is this as well. */
 	__asm__ __volatile__("sync");
 #elif defined(__riscv)
-	/* PAUSE of Zihintpause, as a number: before it, a fence of nothing. */
+	/* "pause", a hint that cores without it take for an empty fence. */
 	__asm__ __volatile__(".4byte 0x0100000f");
 #else
 	atomic_signal_fence(memory_order_seq_cst);

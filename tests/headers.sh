@@ -46,6 +46,14 @@ each() {
 	done
 	return "$bad"
 }
+# portable FILE: names no processor, nor a header of one's.  BPF programs are
+# told theirs by the build.
+PROCESSOR='x86_64|x86|i386|amd64|aarch64|arm|mips|riscv|loongarch|powerpc|ppc'
+PROCESSOR+='|s390|sparc|sse|avx'
+portable() {
+	! grep -niHE "^[[:space:]]*#.*\b_+($PROCESSOR)[0-9a-z_]*\b" "$1" &&
+		! grep -nHE '# *include *<([a-z]mm|x86|cpuid|arm_|asm/).*>' "$1"
+}
 short() {
 	local n
 	n=$(wc -l <"$1")
@@ -61,6 +69,17 @@ printf '/* SPDX-License-Identifier: MIT */\n/* something */\n' >"$tmp/y.c"
 fails "refused: a file without its purpose" says "$tmp/y.c"
 yes '' | head -n 601 >"$tmp/long.c"
 fails "refused: a source of more than 600 lines" short "$tmp/long.c"
+
+printf '#if defined(__riscv)\n#endif\n' >"$tmp/cpu1.c"
+fails "refused: a line that names a processor" portable "$tmp/cpu1.c"
+printf '#  ifdef __mips__\n#endif\n' >"$tmp/cpu2.c"
+fails "refused: one that is indented" portable "$tmp/cpu2.c"
+printf '#elif 1 || __ARM_NEON\n' >"$tmp/cpu3.c"
+fails "refused: one that speaks of its vectors" portable "$tmp/cpu3.c"
+printf '#include <emmintrin.h>\n' >"$tmp/cpu4.c"
+fails "refused: a header of a processor" portable "$tmp/cpu4.c"
+printf '#include "hal/loongson/mmio.h"\n/* on mips */\n' >"$tmp/cpu5.c"
+ok "allowed: to speak of one, or to include what is ours" portable "$tmp/cpu5.c"
 
 # *.def files are lists for their includer; generated and BPF headers have
 # their own compiler.
@@ -84,6 +103,11 @@ mapfile -t files < <(find include shm hal client daemon tools bench examples \
 ok "every file has its licence line and says what it is (${#files[@]})" \
 	each says "${files[@]}" Makefile
 mapfile -t sources < <(find shm hal client daemon tools -name '*.c' 2>/dev/null)
+mapfile -t everywhere < <(find include shm hal client daemon tools bench \
+	examples tests \( -name '*.c' -o -name '*.h' \) ! -path 'hal/*' \
+	! -path shm/cpu.h ! -path 'daemon/bpf/*' 2>/dev/null | sort)
+ok "no file but hal/ and shm/cpu.h names a processor (${#everywhere[@]})" \
+	each portable "${everywhere[@]}"
 ok "no source has more than 600 lines" each short "${sources[@]}"
 
 done_testing

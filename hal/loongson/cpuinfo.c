@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hal/loongson/loongson.h"
+#include "hal/loongson/machine.h"
 
 #define UNSAID UINT32_MAX
 

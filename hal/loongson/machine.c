@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hal/loongson/loongson.h"
+#include "hal/loongson/machine.h"
 #include "hal/loongson/mmio.h"
 
 static int open_file(const char *path, int flags)

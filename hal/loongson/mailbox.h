@@ -5,7 +5,7 @@
 #ifndef HAL_LOONGSON_MAILBOX_H
 #define HAL_LOONGSON_MAILBOX_H
 
-#include "hal/loongson/loongson.h"
+#include "hal/loongson/machine.h"
 #include "hal/loongson/map.h"
 
 /**

@@ -10,8 +10,8 @@
  * physical memory.  So only a trusted process maps it, one page for each chip,
  * uncached (O_SYNC: without it the kernel hands out a cacheable mapping, and
  * says nothing).  Pointers into it stay in this file, and in the struct that
- * they have everything but MailBox1..3 is const: the compiler refuses another
- * store.
+ * they point to all but MailBox1..3 is const: another store is an error of the
+ * compiler, or a warning, which is one in CI.
  *
  * Never written, and why:
  *

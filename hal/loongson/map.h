@@ -10,7 +10,7 @@
 #ifndef HAL_LOONGSON_MAP_H
 #define HAL_LOONGSON_MAP_H
 
-#include "hal/loongson/loongson.h"
+#include "hal/loongson/machine.h"
 
 struct loongson_map;
 

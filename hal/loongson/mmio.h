@@ -42,9 +42,21 @@ static inline void mmio_barrier(void)
 #endif
 }
 
+/*
+ * One access each, of the width of the type.  Where there is no such device it
+ * is memory of a test, which threads share.
+ */
+#if defined(__mips__) || defined(__loongarch__)
+#define MMIO_GET(reg)		(*(reg))
+#define MMIO_PUT(reg, v)	(*(reg) = (v))
+#else
+#define MMIO_GET(reg)		__atomic_load_n(reg, __ATOMIC_RELAXED)
+#define MMIO_PUT(reg, v)	__atomic_store_n(reg, v, __ATOMIC_RELAXED)
+#endif
+
 static inline uint32_t mmio_load32(const volatile uint32_t *reg)
 {
-	uint32_t v = *reg;
+	uint32_t v = MMIO_GET(reg);
 
 	mmio_barrier();
 	return v;
@@ -52,7 +64,7 @@ static inline uint32_t mmio_load32(const volatile uint32_t *reg)
 
 static inline uint64_t mmio_load64(const volatile uint64_t *reg)
 {
-	uint64_t v = *reg;
+	uint64_t v = MMIO_GET(reg);
 
 	mmio_barrier();
 	return v;
@@ -61,7 +73,7 @@ static inline uint64_t mmio_load64(const volatile uint64_t *reg)
 static inline void mmio_store64(volatile uint64_t *reg, uint64_t v)
 {
 	mmio_barrier();
-	*reg = v;
+	MMIO_PUT(reg, v);
 	mmio_barrier();
 }
 

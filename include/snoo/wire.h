@@ -283,13 +283,14 @@ SNOO_WIRE_SIZE(struct snoo_wire_ring, 16);
 /**
  * struct snoo_wire_registers - The machine's registers carry small messages
  *
- * Said to a rank of the host before GRANT, and again when something changes
- * and after RESUMED.  From then on it may put messages of up to @bytes for
- * ranks whose slot says `registers` into the ring `out`, and must take those
- * that come in the ring `in` (struct snoo_abi_register); both are its own, for
- * as long as it is there, and have a power of two of lines, so that a daemon
- * that takes over finds its place in them.  Without SNOO_WIRE_REGISTERS_ON it
- * sends nothing more that way, and goes on taking what comes.
+ * Said to a rank of the host before GRANT, and again after each RESUMED; there
+ * it may come for the first time.  From then on it may put messages of up to
+ * @bytes for ranks whose slot says `registers` into the ring `out`, and must
+ * take those that come in the ring `in` (struct snoo_abi_register); both are its
+ * own, for as long as it is there, and have a power of two of lines, so that a
+ * daemon that takes over finds its place in them.  Without
+ * SNOO_WIRE_REGISTERS_ON it sends nothing more that way, and goes on taking what
+ * comes.
  */
 struct snoo_wire_registers {
 	struct snoo_wire_head head;

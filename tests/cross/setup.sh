@@ -27,19 +27,20 @@ LIBRARIES="libc6-dev libuv1-dev libjansson-dev libhwloc-dev libcmocka-dev"
 # Debian 12's own knows less of LoongArch than Debian's programs use.
 QEMU_SUITE=bookworm-backports
 
-# Debian's name, triplet, gcc and its release, release of the libraries.
+# Debian's name, triplet, gcc and its release, release of the libraries, bytes
+# of a page (the largest of those that its kernels are built with).
 case ${1:-} in
-mips64el) row="mips64el mips64el-linux-gnuabi64 12 bookworm bookworm" ;;
-aarch64) row="arm64 aarch64-linux-gnu 12 bookworm bookworm" ;;
-riscv64) row="riscv64 riscv64-linux-gnu 12 bookworm trixie" ;;
-loongarch64) row="loong64 loongarch64-linux-gnu 14 trixie sid" ;;
+mips64el) row="mips64el mips64el-linux-gnuabi64 12 bookworm bookworm 16384" ;;
+aarch64) row="arm64 aarch64-linux-gnu 12 bookworm bookworm 65536" ;;
+riscv64) row="riscv64 riscv64-linux-gnu 12 bookworm trixie 4096" ;;
+loongarch64) row="loong64 loongarch64-linux-gnu 14 trixie sid 16384" ;;
 *)
 	echo "setup: '${1:-}': not mips64el, aarch64, riscv64 or loongarch64" >&2
 	exit 1
 	;;
 esac
 arch=$1
-read -r debian triplet gcc tools_suite suite <<<"$row"
+read -r debian triplet gcc tools_suite suite page <<<"$row"
 top=${2:-build/cross}
 mkdir -p "$top/bin" || exit 1
 top=$(cd "$top" && pwd -P) || exit 1
@@ -115,8 +116,8 @@ script pkg-config "export PKG_CONFIG_SYSROOT_DIR=$sysroot" \
 # folders in place of /, /usr, /etc.
 loader=$(compgen -G "$sysroot/usr/lib*/ld*.so.1" | head -n 1)
 [[ -n $loader ]] || { echo "setup: $sysroot has no dynamic linker"; exit 1; }
-"$top/bin/$arch-gcc" -O2 -D_GNU_SOURCE -fPIC -shared -o "$top/bin/$arch-lacks.so" \
-	tests/cross/lacks.c || exit 1
+"$top/bin/$arch-gcc" -O2 -D_GNU_SOURCE -DPAGE_BYTES="$page" -fPIC -shared \
+	-o "$top/bin/$arch-lacks.so" tests/cross/{lacks,pages}.c || exit 1
 script run "exec $top/qemu/usr/bin/qemu-$arch $loader \\" \
 	"	--library-path $sysroot/usr/lib/$triplet \\" \
 	"	--preload $top/bin/$arch-lacks.so --argv0 \"\$1\" \"\$@\""

@@ -50,7 +50,7 @@ is "snoo-daemon(8) lists the options" \
 		cat - <(echo help) | sort -u)"
 is "snoo-daemon(8) lists the exit codes" \
 	"$(awk '/^\.Sh / { on = /EXIT STATUS/ } on && /^\.It / { print $2 }' doc/man/snoo-daemon.8)" \
-	"$(sed -n 's/^\tEXIT_[A-Z_]*\t*= \([0-9]*\),.*/\1/p' daemon/main.c)"
+	"$(sed -n 's/^\tEXIT_[A-Z_]*[\t ]*= \([0-9]*\),.*/\1/p' daemon/main.c)"
 
 # ---- functions
 exported=$(sed -n 's/^\t\([A-Za-z_]*\);$/\1/p' client/libsnoo-client.map | sort)

@@ -24,12 +24,13 @@
 struct guard {
 	uint8_t *at; /* NULL: free */
 	uint32_t node;
-	bool open; /* writable now */
+	uint32_t open; /* threads that may write it now */
 };
 
 static struct fakeloongson *self;
 static struct guard guards[GUARDS];
-static struct guard *stepping;
+static _Thread_local struct guard *stepping;
+static atomic_flag lock = ATOMIC_FLAG_INIT;
 
 /* ---- faults ------------------------------------------------------------- */
 
@@ -76,13 +77,22 @@ static bool find_box(const struct guard *g, size_t offset, uint32_t *cpu,
 	return false;
 }
 
-static void protect(struct guard *g, bool open)
+static void protect(struct guard *g, int prot)
 {
-	int prot = open ? PROT_READ | PROT_WRITE : PROT_READ;
-
 	if (mprotect(g->at, FAKELOONGSON_PAGE, prot))
 		_exit(1);
-	g->open = open;
+}
+
+/* In a handler: nobody who holds the lock can fault, or be interrupted so. */
+static void admit(struct guard *g, bool in)
+{
+	while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
+		;
+	if (in && g->open++ == 0)
+		protect(g, PROT_READ | PROT_WRITE);
+	if (!in && --g->open == 0)
+		protect(g, PROT_READ);
+	atomic_flag_clear_explicit(&lock, memory_order_release);
 }
 
 static void on_fault(int sig, siginfo_t *si, void *context)
@@ -97,7 +107,7 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 		if (guards[i].at &&
 		    at - (uintptr_t)guards[i].at < FAKELOONGSON_PAGE)
 			g = &guards[i];
-	if (!g || g->open) {
+	if (!g) {
 		signal(sig, SIG_DFL);
 		return; /* and fault again */
 	}
@@ -111,7 +121,7 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 	atomic_fetch_add_explicit(&seen->stores, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&seen->store[cpu][box], 1,
 				  memory_order_relaxed);
-	protect(g, true);
+	admit(g, true);
 #ifdef REG_EFL
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] |= TRAP;
 	stepping = g;
@@ -135,16 +145,20 @@ static void on_step(int sig, siginfo_t *si, void *context)
 #else
 	(void)context;
 #endif
-	protect(stepping, false);
+	admit(stepping, false);
 	stepping = NULL;
 }
 
 /* Where there is no trap flag: after each operation. */
 static void protect_all(void)
 {
+	if (fakeloongson_steps())
+		return;
 	for (int i = 0; i < GUARDS; i++)
-		if (guards[i].at && guards[i].open)
-			protect(&guards[i], false);
+		if (guards[i].at && guards[i].open) {
+			guards[i].open = 0;
+			protect(&guards[i], PROT_READ);
+		}
 }
 
 /* With each mapping: cmocka puts handlers of its own around each test. */

@@ -17,7 +17,8 @@
  * build with hooks in it, and not only what has changed afterwards.  Where the
  * C library has no name for a trap flag (REG_EFL: other processors than x86)
  * the page stays writable until the operation ends: there only the first
- * store of each is seen, and what others change.
+ * store of each is seen, and what others change.  Threads share the page: what
+ * one stores while another one's instruction runs is not looked at.
  *
  * The test has its own mapping, which it may write: it is the kernel.
  *

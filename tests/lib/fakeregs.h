@@ -45,7 +45,7 @@ int fakeregs_send(struct fakeregs *x, uint32_t peer, uint64_t number,
 		  uint32_t length);
 
 /* Next line: 1, 0: there is none, -EPROTO: it cannot be.  It is given back at
- * once. */
+ * once, and each half of a ring is followed by LOOK. */
 int fakeregs_take(struct fakeregs *x, struct fakeregs_line *out);
 
 /* Is it the message that fakeregs_put() makes of these, from @peer? */

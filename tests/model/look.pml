@@ -7,7 +7,7 @@
  * can't: because there is nothing, or no room in `in`.  A rank that has
  * published, or given half of `in` back, says LOOK on its socket if it sees the
  * service asleep (client/regs.c, shm_wake_look()).  Less than half is given
- * back without a word (regs_tell()), by a rank that found nothing and is about
+ * back without a word (regs_in_tell()), by a rank that found nothing and is about
  * to arm: if the service filled the ring and slept meanwhile, the look after
  * the arming finds more than half of it.
  *

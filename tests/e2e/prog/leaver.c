@@ -56,14 +56,16 @@ static void read_all(struct snoo *ctx, long long n, int die)
 	int self = snoo_rank(ctx);
 
 	for (long long i = 0; i < n; i++) {
-		proof_must(snoo_recv(ctx, buf, sizeof(buf), 0, SNOO_ANY_TAG,
-				     &st), "snoo_recv");
+		proof_must(
+			snoo_recv(ctx, buf, sizeof(buf), 0, SNOO_ANY_TAG, &st),
+			"snoo_recv");
 		if (st.tag != (int)i % 1000 || st.count != size_of(i) ||
 		    proof_check(buf, size_of(i),
 				(uint64_t)i * 64 + (uint64_t)self) >= 0)
-			proof_die(PROOF_WRONG, "message %lld: tag %d, %llu "
-				  "bytes", i, st.tag,
-				  (unsigned long long)st.count);
+			proof_die(PROOF_WRONG,
+				  "message %lld: tag %d, %llu "
+				  "bytes",
+				  i, st.tag, (unsigned long long)st.count);
 	}
 	proof_is(snoo_recv(ctx, buf, sizeof(buf), 0, SNOO_ANY_TAG, &st),
 		 die ? -EOWNERDEAD : -EPIPE, "a receive from who is gone");

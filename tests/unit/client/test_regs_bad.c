@@ -6,10 +6,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/unit/client/regs.h"
 
@@ -76,6 +80,56 @@ static void test_rings_outside_the_pool(void **state)
 	assert_true(other.ctx[0]->registers.deaf);
 	assert_false(other.ctx[0]->registers.on);
 	world_close(&other);
+}
+
+static struct rlimit as_it_was;
+
+static void no_more_memory(void)
+{
+	struct rlimit r;
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	/* A sanitizer's allocator needs address space of its own. */
+	if (pages >> 28 != 0)
+		skip();
+	assert_int_equal(getrlimit(RLIMIT_AS, &as_it_was), 0);
+	r = as_it_was;
+	r.rlim_cur = pages * (unsigned long)getpagesize() + 65536;
+	assert_int_equal(setrlimit(RLIMIT_AS, &r), 0);
+}
+
+/* It cannot keep what it would send, but what comes has to be read: who sent
+ * it thinks that it arrived. */
+static void test_rings_without_memory_for_copies(void **state)
+{
+	struct world_params p = world_usual;
+	struct world *w = *state;
+
+	teardown(state);
+	p.pool_bytes = 64u << 20;
+	world_open(w, &p);
+	carrier_open(&carrier, w, SNOO_ABI_RING_MAX);
+	news_read(w->ctx[0]);
+	no_more_memory();
+	news_read(w->ctx[1]);
+	assert_int_equal(setrlimit(RLIMIT_AS, &as_it_was), 0);
+	assert_null(regs_of(w, 1)->kept);
+	assert_false(regs_of(w, 1)->on);
+	assert_false(w->ctx[1]->session.lost);
+	small(w, 1);
+	assert_int_equal(count(w, 0, SHM_COUNT_sent_mailbox), 1);
+	assert_int_equal(carrier_move(&carrier), 1);
+	expect(w, 1);
+	assert_int_equal(snoo_send(w->ctx[1], &w, 4, 0, 1), 0);
+	assert_int_equal(count(w, 1, SHM_COUNT_sent_mailbox), 0);
+	/* A new daemon may say that they carry: nor then. */
+	carrier_say(&carrier, 1, SNOO_WIRE_REGISTERS_ON);
+	news_read(w->ctx[1]);
+	assert_false(regs_of(w, 1)->on);
 }
 
 /* ---- words that cannot be ---- */
@@ -163,6 +217,31 @@ static void test_words_that_cannot_be_close_the_ring(void **state)
 		teardown(state);
 		setup(state);
 	}
+}
+
+/* What came in a channel before the bad word did is as good as ever. */
+static void test_a_bad_word_spoils_no_channel(void **state)
+{
+	static unsigned char out[8000], in[8000];
+	struct world *w = *state;
+	struct shm_tx *tx = &carrier.in[1];
+
+	world_pattern(out, sizeof(out), 1);
+	assert_int_equal(snoo_send(w->ctx[0], out, sizeof(out), 1, 1), 0);
+	assert_int_equal(count(w, 0, SHM_COUNT_sent_block), 1);
+	small(w, 2);
+	assert_int_equal(carrier_move(&carrier), 1);
+	shm_tx_words(tx)[0] = 99;
+	shm_tx_publish(tx, line_word(SNOO_ABI_CONTROL, 0, 0, 0, 0));
+	assert_int_equal(snoo_recv(w->ctx[1], in, sizeof(in), 0, SNOO_ANY_TAG,
+				   NULL), 0);
+	assert_true(regs_of(w, 1)->deaf);
+	assert_true(world_matches(in, sizeof(in), 1));
+	expect(w, 2);
+	assert_int_equal(count(w, 1, SHM_COUNT_protocol_errors), 1);
+	small(w, 3);
+	stand_still(w);
+	expect(w, 3);
 }
 
 /* Who reads `in` no more gets by the channel what is sent to it later. */
@@ -361,7 +440,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_malformed_registers_end_the_session),
 		T(test_rings_outside_the_pool),
+		T(test_rings_without_memory_for_copies),
 		T(test_words_that_cannot_be_close_the_ring),
+		T(test_a_bad_word_spoils_no_channel),
 		T(test_a_deaf_rank_is_reached_by_channels),
 		T(test_an_impossible_count_in_out),
 		T(test_gone_waits_for_its_line),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_privs.c - what can still be done after each stage */
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -164,6 +167,67 @@ static void test_stage_three_denies_what_is_foreign(void **state)
 	in_child(filter_all);
 }
 
+/* By the number of a call of x32. */
+static int foreign_call(void)
+{
+	char why[PRIVS_TEXT];
+
+	prctl(PR_SET_DUMPABLE, 0);
+	CHECK(1, privs_begin(why) == 0);
+	if (privs_filter(0, why) == -ENOTSUP)
+		return 77;
+	return syscall(0x40000000 + SYS_getpid) > 0 ? 2 : 3;
+}
+
+static void test_a_call_of_another_abi_ends_the_process(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(foreign_call());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+static void test_an_abi_has_the_name_that_the_kernel_gives_it(void **state)
+{
+	static const struct {
+		uint16_t machine;
+		unsigned char class, data;
+		uint32_t arch;
+	} abi[] = {
+		{ EM_X86_64, ELFCLASS64, ELFDATA2LSB, AUDIT_ARCH_X86_64 },
+		{ EM_AARCH64, ELFCLASS64, ELFDATA2LSB, AUDIT_ARCH_AARCH64 },
+		{ EM_MIPS, ELFCLASS64, ELFDATA2LSB, AUDIT_ARCH_MIPSEL64 },
+		{ EM_MIPS, ELFCLASS64, ELFDATA2MSB, AUDIT_ARCH_MIPS64 },
+		{ EM_RISCV, ELFCLASS64, ELFDATA2LSB, AUDIT_ARCH_RISCV64 },
+		{ EM_LOONGARCH, ELFCLASS64, ELFDATA2LSB,
+		  AUDIT_ARCH_LOONGARCH64 },
+		{ EM_PPC64, ELFCLASS64, ELFDATA2LSB, AUDIT_ARCH_PPC64LE },
+		{ EM_S390, ELFCLASS64, ELFDATA2MSB, AUDIT_ARCH_S390X },
+		/* i386, x32, n32 */
+		{ EM_386, ELFCLASS32, ELFDATA2LSB, 0 },
+		{ EM_X86_64, ELFCLASS32, ELFDATA2LSB, 0 },
+		{ EM_MIPS, ELFCLASS32, ELFDATA2LSB, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(abi) / sizeof(abi[0]); i++) {
+		unsigned char ident[EI_NIDENT] = {
+			[EI_CLASS] = abi[i].class, [EI_DATA] = abi[i].data,
+		};
+
+		assert_int_equal(privs_arch(ident, abi[i].machine),
+				 abi[i].arch);
+	}
+}
+
 static _Atomic int go;
 
 static void *other_thread(void *arg)
@@ -236,6 +300,9 @@ int main(void)
 		cmocka_unit_test(test_stage_two_keeps_what_was_named),
 		cmocka_unit_test(test_all_stages_pass_without_any_privilege),
 		cmocka_unit_test(test_stage_three_denies_what_is_foreign),
+		cmocka_unit_test(test_a_call_of_another_abi_ends_the_process),
+		cmocka_unit_test(
+			test_an_abi_has_the_name_that_the_kernel_gives_it),
 		cmocka_unit_test(test_threads_that_exist_are_covered),
 		cmocka_unit_test(test_what_is_asked_for_is_allowed),
 		cmocka_unit_test(test_masks_have_names),

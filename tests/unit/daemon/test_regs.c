@@ -72,6 +72,42 @@ static void test_who_knows_nothing_of_them_has_none(void **state)
 	assert_non_null(strstr(f->error.text, "LOOK"));
 }
 
+/* Messages name ranks by 16 bits: who finds no number goes by channels. */
+static void test_more_ranks_than_numbers(void **state)
+{
+	struct regshome *t = *state;
+	struct regs *g = regshome_service(t);
+	struct fakerank *f = &t->f[0];
+	struct snoo_wire_hello hello;
+
+	g->ranks = MAIL_IDS - 2 * REGS_WAYS;
+	fakerank_hello_init(&hello, "many", 0, 0, 1);
+	assert_int_equal(fakerank_connect(f, t->h.path), 0);
+	assert_int_equal(fakerank_send(f, &hello, sizeof(hello)), 0);
+	while (!f->started)
+		assert_true(fakerank_recv(f, true) > 0);
+	assert_int_equal(f->registers_said, 0);
+	assert_int_equal(f->slot->registers, 0);
+	assert_int_equal(regshome_rank(t, 0)->led.regs_out, 0);
+	assert_int_equal(fakerank_pinned(f), 0);
+	assert_int_equal(g->ranks, MAIL_IDS - 2 * REGS_WAYS);
+}
+
+/* Without gaps, also when their last one is in use. */
+static void test_numbers_come_back(void **state)
+{
+	static const int core[] = { -2, -2 };
+	struct regshome *t = *state;
+
+	regshome_service(t)->next_id = MAIL_IDS - 2;
+	regshome_join(t, 2, core);
+	assert_int_equal(regshome_rank(t, 0)->regs->id, MAIL_IDS - 1);
+	assert_int_equal(regshome_rank(t, 1)->regs->id, 0);
+	assert_int_equal(regshome_service(t)->ranks, 2);
+	assert_ptr_equal(regs_of_id(regshome_service(t), 0),
+			 regshome_rank(t, 1));
+}
+
 /* ---- the way ---- */
 
 static void test_every_length_by_mailbox(void **state)
@@ -222,6 +258,26 @@ static void test_all_lanes_in_use(void **state)
 	assert_int_equal(g->messages, 1);
 }
 
+/* A rank that computes for an hour: once it takes something it says so. */
+static void test_a_full_ring_keeps_nobody_awake(void **state)
+{
+	struct regshome *t = *state;
+	uint64_t number = 0;
+
+	regshome_join_two(t, 2);
+	regshome_fill(t, 0, 1, &number);
+	regshome_sleep(t);
+	assert_true(regshome_service(t)->waiting);
+	/* Less and less often, up to about a second. */
+	for (long i = 0; i < 10000000 && regshome_service(t)->again_ms < 256;
+	     i++)
+		home_step(&t->h);
+	assert_true(regshome_service(t)->again_ms >= 256);
+	assert_false(regshome_service(t)->busy);
+	for (uint64_t n = 0; n < number; n++)
+		regshome_expect(t, 1, 0, n, 8);
+}
+
 /* Who sends without end gets its share, and others theirs. */
 static void test_a_flood_starves_nobody(void **state)
 {
@@ -293,12 +349,15 @@ int main(void)
 	cmocka_unit_test_setup_teardown(name, regshome_setup, regshome_teardown)
 		T(test_rings_are_said_before_the_grant),
 		T(test_who_knows_nothing_of_them_has_none),
+		T(test_more_ranks_than_numbers),
+		T(test_numbers_come_back),
 		T(test_every_length_by_mailbox),
 		T(test_same_core_or_none_is_copied),
 		T(test_a_number_beyond_56_bits_arrives),
 		T(test_pairs_stay_in_order),
 		T(test_a_full_ring_holds_up_its_own_alone),
 		T(test_all_lanes_in_use),
+		T(test_a_full_ring_keeps_nobody_awake),
 		T(test_a_flood_starves_nobody),
 		T(test_look_is_needed_only_when_it_sleeps),
 		T(test_the_receiver_is_woken_by_its_wish),

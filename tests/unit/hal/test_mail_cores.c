@@ -292,6 +292,32 @@ static void test_a_repeat_that_has_not_begun_is_one(void **state)
 	close_pair(&x);
 }
 
+/* Nobody answers: each silence is waited for twice as long, up to a limit. */
+static void test_silence_is_waited_for_longer(void **state)
+{
+	struct lane *l;
+	struct pair x;
+
+	(void)state;
+	open_pair(&x);
+	l = &x.dying->served[0].lane[1];
+	assert_int_equal(send_by(x.dying, 4, 1, 1), 0);
+	while (l->repeats < 8) {
+		assert_int_equal(l->silences, l->repeats < 6 ? l->repeats : 6);
+		mail_poll(x.dying);
+		mailbed_put(&bed, 1, l->box, 0);
+	}
+	assert_int_equal(l->silences, 6);
+	/* The next message has not deserved that. */
+	while (mail_busy(x.dying) || mail_busy(x.rest)) {
+		mail_poll(x.dying);
+		mail_poll(x.rest);
+	}
+	assert_int_equal(send_by(x.dying, 4, 1, 2), 0);
+	assert_int_equal(l->silences, 0);
+	close_pair(&x);
+}
+
 static void test_closing_gives_locks_back(void **state)
 {
 	struct pair x;
@@ -483,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_two_processes_take_turns),
 		cmocka_unit_test(test_a_dead_holder_is_cleaned_up_after),
 		cmocka_unit_test(test_a_repeat_that_has_not_begun_is_one),
+		cmocka_unit_test(test_silence_is_waited_for_longer),
 		cmocka_unit_test(test_closing_gives_locks_back),
 		T(test_a_core_that_is_gone_is_refused),
 		T(test_a_core_goes_in_the_middle_of_messages),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mail.c - lanes between cores: send, receive, answer, repeat
+ * mail_lane.c - lanes between cores: send, receive, answer, repeat
  *
  * Theory of operation
  * ===================
@@ -35,17 +35,13 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "hal/mail_impl.h"
 #include "shm/testpoint.h"
 
-#define REPEAT_NS   UINT64_C(10000000)
-#define LOOK_ROUNDS 64u /* polls with work between looks at the clock */
-#define NOBODY	    UINT32_MAX
+#define SILENCES_MAX 6u	 /* doublings of the wait for an answer */
+#define LOOK_ROUNDS  64u /* polls with work between looks at the clock */
 
 uint64_t mail_now_ns(void)
 {
@@ -55,9 +51,9 @@ uint64_t mail_now_ns(void)
 	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
-static struct served *served_of(const struct mail *m, uint32_t core)
+struct served *mail_served(const struct mail *m, uint32_t core)
 {
-	if (core >= m->ncores || m->index[core] == NOBODY)
+	if (core >= m->ncores || m->index[core] == MAIL_NOBODY)
 		return NULL;
 	return &m->served[m->index[core]];
 }
@@ -111,7 +107,7 @@ static bool lock(struct mail *m, struct lane *l)
  * Only what is still ours: whoever thinks that we are dead may have freed it,
  * and another have it now.
  */
-static void unlock(struct mail *m, struct lane *l)
+void mail_unlock(struct mail *m, struct lane *l)
 {
 	uint32_t ours = l->from + 1;
 
@@ -138,11 +134,6 @@ void mail_unlock_dead(struct mail_lock *locks, uint32_t ncores, uint32_t core)
 
 /* ---- lanes -------------------------------------------------------------- */
 
-static bool has_work(const struct lane *l)
-{
-	return l->state != LANE_IDLE || l->answer != 0;
-}
-
 static void list_lane(struct mail *m, struct lane *l)
 {
 	if (l->listed)
@@ -157,9 +148,10 @@ static void list_lane(struct mail *m, struct lane *l)
 	m->last = l;
 }
 
-static void unlist_lane(struct mail *m, struct lane *l)
+/* If it has nothing left to do. */
+void mail_rest(struct mail *m, struct lane *l)
 {
-	if (!l->listed)
+	if (!l->listed || l->state != LANE_IDLE || l->answer)
 		return;
 	l->listed = false;
 	if (l->prev)
@@ -173,9 +165,9 @@ static void unlist_lane(struct mail *m, struct lane *l)
 }
 
 /* The message of @l has come to an end; the lane is free for the next. */
-static void end(struct mail *m, struct lane *l, int error)
+void mail_end(struct mail *m, struct lane *l, int error)
 {
-	unlock(m, l);
+	mail_unlock(m, l);
 	l->state = LANE_IDLE;
 	if (error == 0)
 		m->counts.sent++;
@@ -196,7 +188,7 @@ static void repeat(struct mail *m, struct lane *l)
 	if (l->state == LANE_SENDING && l->at == 0)
 		return; /* not a word of it is out yet */
 	if (l->repeats == MAIL_REPEATS) {
-		end(m, l, -EIO);
+		mail_end(m, l, -EIO);
 		return;
 	}
 	l->repeats++;
@@ -207,7 +199,7 @@ static void repeat(struct mail *m, struct lane *l)
 int mail_send(struct mail *m, uint32_t from, uint32_t to,
 	      const struct mail_message *msg)
 {
-	struct served *s = served_of(m, from);
+	struct served *s = mail_served(m, from);
 	struct lane *l;
 
 	if (!s || to >= m->ncores || to == from)
@@ -225,6 +217,7 @@ int mail_send(struct mail *m, uint32_t from, uint32_t to,
 	l->sequence++;
 	l->words = mail_pack(l->word, msg, from, l->sequence);
 	l->repeats = 0;
+	l->silences = 0;
 	begin(l);
 	list_lane(m, l);
 	return 0;
@@ -242,7 +235,7 @@ static void owe(struct mail *m, struct served *s, const struct inbox *in,
 	list_lane(m, l);
 }
 
-static void empty_inbox(struct mail *m, struct inbox *in)
+void mail_empty_inbox(struct mail *m, struct inbox *in)
 {
 	if (in->need && !in->silent)
 		m->halves--;
@@ -256,7 +249,7 @@ static void spoil(struct mail *m, struct served *s, struct inbox *in)
 	m->counts.garbage++;
 	if (in->need)
 		owe(m, s, in, true);
-	empty_inbox(m, in);
+	mail_empty_inbox(m, in);
 }
 
 /* Can core @core have written into mailbox @box of @s? */
@@ -271,7 +264,7 @@ static void take_head(struct mail *m, struct served *s, struct inbox *in,
 		      uint64_t word, const struct mail_head *head)
 {
 	(void)s;
-	empty_inbox(m, in);
+	mail_empty_inbox(m, in);
 	in->word[0] = word;
 	in->have = 1;
 	in->need = mail_count(head->length);
@@ -299,7 +292,7 @@ static void take_piece(struct mail *m, struct served *s, struct inbox *in,
 		return;
 	}
 	owe(m, s, in, false);
-	empty_inbox(m, in);
+	mail_empty_inbox(m, in);
 	if (check == back->had) {
 		m->counts.doubles++;
 		return;
@@ -320,7 +313,7 @@ static void take_credit(struct mail *m, struct served *s,
 	if (credit->again)
 		repeat(m, l);
 	else
-		end(m, l, 0);
+		mail_end(m, l, 0);
 }
 
 static void take_word(struct mail *m, struct served *s, uint32_t box,
@@ -361,7 +354,7 @@ static uint32_t receive(struct mail *m, struct served *s)
 
 static int write_word(struct mail *m, struct lane *l, uint64_t word)
 {
-	struct served *s = served_of(m, l->from);
+	struct served *s = mail_served(m, l->from);
 	int ret = hal_mail_send(s->hal, l->to, l->box, word);
 
 	if (ret == 0)
@@ -383,7 +376,7 @@ static uint32_t send_answer(struct mail *m, struct lane *l)
 	if (ret != -EAGAIN)
 		l->answer = 0;
 	if (!had)
-		unlock(m, l);
+		mail_unlock(m, l);
 	return ret == 0;
 }
 
@@ -397,14 +390,14 @@ static uint32_t send_word(struct mail *m, struct lane *l)
 	if (ret == -EAGAIN)
 		return 0;
 	if (ret) {
-		end(m, l, ret);
+		mail_end(m, l, ret);
 		return 0;
 	}
 	SNOO_TESTPOINT("mail_written");
 	l->since_ns = 0;
 	if (++l->at == l->words) {
 		l->state = LANE_WAITING;
-		unlock(m, l);
+		mail_unlock(m, l);
 	}
 	return 1;
 }
@@ -421,12 +414,25 @@ static uint32_t push(struct mail *m, struct lane *l)
 
 /* ---- time --------------------------------------------------------------- */
 
-/* True once @since_ns, set at the first look, is long ago. */
-static bool waited(const struct mail *m, uint64_t *since_ns, uint64_t now)
+/* True once @since_ns, set at the first look, is @ns ago. */
+static bool waited(uint64_t *since_ns, uint64_t now, uint64_t ns)
 {
 	if (*since_ns == 0)
 		*since_ns = now;
-	return now - *since_ns >= m->repeat_ns;
+	return now - *since_ns >= ns;
+}
+
+/*
+ * Each silence is waited for twice as long as the one before: who answers late
+ * because everybody repeats would answer later still.
+ */
+static bool is_silent(const struct mail *m, struct lane *l, uint64_t now)
+{
+	if (!waited(&l->since_ns, now, m->repeat_ns << l->silences))
+		return false;
+	if (l->silences < SILENCES_MAX)
+		l->silences++;
+	return true;
 }
 
 static void look_at_clock(struct mail *m)
@@ -437,17 +443,17 @@ static void look_at_clock(struct mail *m)
 	m->rounds = 0;
 	for (struct lane *l = m->first; l; l = next) {
 		next = l->next;
-		if (l->state == LANE_WAITING && waited(m, &l->since_ns, now))
+		if (l->state == LANE_WAITING && is_silent(m, l, now))
 			repeat(m, l);
-		if (!has_work(l))
-			unlist_lane(m, l);
+		mail_rest(m, l);
 	}
 	for (uint32_t i = 0; i < m->nserved * HAL_MAIL_LAST; i++) {
 		struct inbox *in =
 			&m->served[i / HAL_MAIL_LAST].in[i % HAL_MAIL_LAST];
 
 		/* It is not dropped: its sender may only be slow. */
-		if (in->need && !in->silent && waited(m, &in->since_ns, now)) {
+		if (in->need && !in->silent &&
+		    waited(&in->since_ns, now, m->repeat_ns)) {
 			in->silent = true;
 			m->halves--;
 		}
@@ -471,8 +477,7 @@ uint32_t mail_poll(struct mail *m)
 	for (struct lane *l = m->first; l; l = next) {
 		moved += push(m, l);
 		next = l->next;
-		if (!has_work(l))
-			unlist_lane(m, l);
+		mail_rest(m, l);
 	}
 	if (mail_busy(m) && (moved == 0 || ++m->rounds >= LOOK_ROUNDS))
 		look_at_clock(m);
@@ -486,230 +491,7 @@ void mail_abort(struct mail *m)
 	for (struct lane *l = m->first; l; l = next) {
 		next = l->next;
 		if (l->state != LANE_IDLE)
-			end(m, l, -EIO);
-		if (!has_work(l))
-			unlist_lane(m, l);
+			mail_end(m, l, -EIO);
+		mail_rest(m, l);
 	}
-}
-
-/* ---- which cores there are ---------------------------------------------- */
-
-static void drain(struct served *s)
-{
-	uint64_t word;
-
-	for (uint32_t box = HAL_MAIL_FIRST; box <= HAL_MAIL_LAST; box++)
-		hal_mail_recv(s->hal, box, &word);
-}
-
-/* A core is online if every handle says so: each refuses by its own view. */
-static void look_where(struct mail *m, uint32_t core, struct hal_where *out)
-{
-	struct hal_where w;
-
-	hal_where(m->served[0].hal, core, out);
-	for (uint32_t i = 1; i < m->nserved; i++) {
-		hal_where(m->served[i].hal, core, &w);
-		out->online &= w.online;
-	}
-}
-
-static void count_nodes(struct mail *m)
-{
-	m->nodes = 1;
-	for (uint32_t i = 1; i < m->ncores; i++)
-		if (m->where[i].node != m->where[0].node)
-			m->nodes = 2;
-}
-
-/* Nothing more to or from @core; who waits for it is told. */
-static void lose_core(struct mail *m, uint32_t core)
-{
-	struct served *self = served_of(m, core);
-
-	m->counts.offline++;
-	for (uint32_t i = 0; i < m->nserved; i++) {
-		struct served *s = &m->served[i];
-
-		for (uint32_t b = 0; b < HAL_MAIL_LAST; b++)
-			if (s->in[b].need &&
-			    (s == self || s->in[b].core == core))
-				empty_inbox(m, &s->in[b]);
-		for (uint32_t to = 0; to < m->ncores; to++) {
-			struct lane *l = &s->lane[to];
-
-			if (s != self && to != core)
-				continue;
-			l->answer = 0;
-			if (l->state != LANE_IDLE)
-				end(m, l, -ENODEV);
-			if (!has_work(l))
-				unlist_lane(m, l);
-		}
-	}
-}
-
-uint32_t mail_refresh(struct mail *m)
-{
-	uint32_t changed = 0;
-
-	for (uint32_t i = 0; i < m->nserved; i++)
-		hal_refresh(m->served[i].hal);
-	for (uint32_t core = 0; core < m->ncores; core++) {
-		bool was = m->where[core].online;
-
-		look_where(m, core, &m->where[core]);
-		if (m->where[core].online == was)
-			continue;
-		changed++;
-		if (was)
-			lose_core(m, core);
-		else if (served_of(m, core))
-			drain(served_of(m, core));
-	}
-	if (changed)
-		count_nodes(m);
-	return changed;
-}
-
-/* ---- looking, opening, closing ------------------------------------------ */
-
-bool mail_core(const struct mail *m, uint32_t core)
-{
-	return served_of(m, core) && m->where[core].online;
-}
-
-struct hal *mail_hal(const struct mail *m)
-{
-	return m->served[0].hal;
-}
-
-void mail_counts(const struct mail *m, struct mail_counts *out)
-{
-	*out = m->counts;
-}
-
-/* Handles first: the first of them says how many cores there are. */
-static int open_cores(struct mail *m, const struct mail_params *p)
-{
-	for (uint32_t i = 0; i < p->ncores; i++) {
-		struct hal_params hp = p->hal;
-		struct served *s = &m->served[i];
-		int ret;
-
-		hp.self = p->core[i];
-		if (hp.self >= MAIL_CORES)
-			return -EINVAL;
-		for (uint32_t k = 0; k < i; k++)
-			if (p->core[k] == hp.self)
-				return -EINVAL;
-		ret = hal_open(&s->hal, p->ops, &hp);
-		if (ret)
-			return ret;
-		s->core = hp.self;
-		m->nserved++;
-		if (!(hal_caps(s->hal) & HAL_CAP_MAIL))
-			return -EOPNOTSUPP;
-	}
-	m->ncores = hal_ncores(m->served[0].hal);
-	if (m->ncores > MAIL_CORES)
-		m->ncores = MAIL_CORES;
-	return 0;
-}
-
-static int open_lanes(struct mail *m, struct served *s)
-{
-	uint64_t now = mail_now_ns();
-
-	s->lane = calloc(m->ncores, sizeof(*s->lane));
-	if (!s->lane)
-		return -ENOMEM;
-	for (uint32_t to = 0; to < m->ncores; to++) {
-		uint64_t seed[3] = { now, (uint64_t)getpid(),
-				     (uint64_t)s->core << 32 | to };
-		struct lane *l = &s->lane[to];
-
-		l->from = s->core;
-		l->to = to;
-		l->sequence = (uint32_t)mail_check(seed, 3);
-		l->had = UINT64_MAX; /* no check is: it has 56 bits */
-	}
-	return 0;
-}
-
-static int open_tables(struct mail *m, const struct mail_params *p)
-{
-	size_t nlocks = (size_t)hal_ncores(m->served[0].hal) * HAL_MAIL_LAST;
-	int ret = 0;
-
-	m->index = malloc(m->ncores * sizeof(*m->index));
-	m->where = calloc(m->ncores, sizeof(*m->where));
-	if (!p->locks)
-		m->own_locks = aligned_alloc(_Alignof(struct mail_lock),
-					     nlocks * sizeof(*m->own_locks));
-	m->locks = p->locks ? p->locks : m->own_locks;
-	if (!m->index || !m->where || !m->locks)
-		return -ENOMEM;
-	if (m->own_locks)
-		memset((void *)m->own_locks, 0, nlocks * sizeof(*m->own_locks));
-	for (uint32_t i = 0; i < m->ncores; i++)
-		m->index[i] = NOBODY;
-	for (uint32_t i = 0; i < m->nserved; i++)
-		m->index[m->served[i].core] = i;
-	for (uint32_t i = 0; i < m->ncores; i++)
-		look_where(m, i, &m->where[i]);
-	count_nodes(m);
-	for (uint32_t i = 0; i < m->nserved && ret == 0; i++)
-		ret = open_lanes(m, &m->served[i]);
-	return ret;
-}
-
-int mail_open(struct mail **out, const struct mail_params *p)
-{
-	struct mail *m;
-	int ret;
-
-	*out = NULL;
-	if (p->ncores == 0 || p->ncores > MAIL_CORES)
-		return -EINVAL;
-	m = calloc(1, sizeof(*m));
-	if (!m)
-		return -ENOMEM;
-	m->told = p->told;
-	m->arg = p->arg;
-	m->repeat_ns = p->repeat_ns ? p->repeat_ns : REPEAT_NS;
-	m->served = calloc(p->ncores, sizeof(*m->served));
-	ret = m->served ? open_cores(m, p) : -ENOMEM;
-	if (ret == 0)
-		ret = open_tables(m, p);
-	if (ret) {
-		mail_close(m);
-		return ret;
-	}
-	for (uint32_t i = 0; i < m->nserved; i++)
-		drain(&m->served[i]);
-	*out = m;
-	return 0;
-}
-
-void mail_close(struct mail *m)
-{
-	if (!m)
-		return;
-	for (uint32_t i = 0; i < m->nserved; i++) {
-		struct served *s = &m->served[i];
-
-		for (uint32_t to = 0; s->lane && to < m->ncores; to++)
-			unlock(m, &s->lane[to]);
-		/* Whoever closes may not have looked for long. */
-		hal_refresh(s->hal);
-		drain(s);
-		hal_close(s->hal);
-		free(s->lane);
-	}
-	free(m->own_locks);
-	free(m->where);
-	free(m->index);
-	free(m->served);
-	free(m);
 }

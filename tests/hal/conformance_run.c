@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conformance.c - what hal.h promises, asked of a back end
+ * conformance_run.c - what hal.h promises, asked of a back end
  */
 #include <errno.h>
 #include <sched.h>
