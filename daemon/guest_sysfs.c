@@ -16,11 +16,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shm/cpu.h"
+
 #define CONFIG_BYTES 256u
 #define CAPS_MAX     48 /* in 256 bytes; more of them are a circle */
 
 static void ring(struct guest_port *p, uint32_t slot, uint32_t vector)
 {
+	cpu_device_fence();
 	p->regs[GUEST_REG_DOORBELL] = guest_doorbell(slot, vector);
 }
 

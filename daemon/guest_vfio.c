@@ -28,6 +28,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shm/cpu.h"
+
 #define CONTAINER "guest/vfio/container"
 #define GROUP	  "guest/vfio/group/"
 
@@ -37,6 +39,7 @@ static void ring(struct guest_port *p, uint32_t slot, uint32_t vector)
 {
 	uint32_t value = guest_doorbell(slot, vector);
 
+	cpu_device_fence();
 	if (p->regs)
 		p->regs[GUEST_REG_DOORBELL] = value;
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu.h - what C11 cannot say: pause, "look once", copy a line in vectors
+ * cpu.h - what C11 cannot say: pause, a device's order, a line in vectors
  *
  * The only header outside hal/ that names a processor.
  */
@@ -32,6 +32,30 @@ static inline void cpu_pause(void)
 	__asm__ __volatile__(".4byte 0x0100000f");
 #else
 	atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+/**
+ * cpu_device_fence() - Memory that we wrote is visible before a device hears
+ *
+ * Between stores to memory and the store to a device's register that announces
+ * them: C11 orders memory alone.
+ */
+static inline void cpu_device_fence(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	/* Stores are seen in their order, uncached ones too. */
+	atomic_signal_fence(memory_order_seq_cst);
+#elif defined(__aarch64__)
+	__asm__ __volatile__("dmb oshst" ::: "memory");
+#elif defined(__loongarch__)
+	__asm__ __volatile__("dbar 0" ::: "memory");
+#elif defined(__mips__)
+	__asm__ __volatile__("sync" ::: "memory");
+#elif defined(__riscv)
+	__asm__ __volatile__("fence w, ow" ::: "memory");
+#else
+	atomic_thread_fence(memory_order_seq_cst);
 #endif
 }
 
