@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "hal/loongson/loongson.h"
+#include "hal/loongson/map.h"
 #include "tests/hal/conformance.h"
 #include "tests/lib/fakeloongson.h"
 
@@ -469,6 +470,27 @@ static void test_a_core_of_a_node_that_was_all_offline(void **state)
 	hal_close(h);
 }
 
+/* Two receivers of one mailbox would take each other's words. */
+static void test_two_cores_never_have_one_block(void **state)
+{
+	struct loongson_machine m;
+	struct loongson_map *map;
+	char why[HAL_TEXT];
+	uint64_t word;
+
+	(void)state;
+	assert_int_equal(loongson_look(&m, &fake.sys, why), 0);
+	assert_int_equal(loongson_map_open(&map, &fake.sys, &m, why), 0);
+	assert_false(loongson_map_show(map, 5, &m.cpu[3]));
+	assert_int_equal(loongson_map_load(map, 5, LOONGSON_MAILBOX1, &word),
+			 -ENODEV);
+	/* Itself again, and once it has gone another. */
+	assert_true(loongson_map_show(map, 3, &m.cpu[3]));
+	loongson_map_hide(map, 3);
+	assert_true(loongson_map_show(map, 5, &m.cpu[3]));
+	loongson_map_close(map);
+}
+
 static void test_a_list_that_cannot_be_changes_nothing(void **state)
 {
 	static const char *const bad[] = { "",	     "\n",    "0-\n", "x",
@@ -673,6 +695,7 @@ int main(void)
 		T(test_an_offline_core_is_out_of_reach),
 		T(test_a_core_that_is_new),
 		T(test_a_core_of_a_node_that_was_all_offline),
+		T(test_two_cores_never_have_one_block),
 		T(test_a_list_that_cannot_be_changes_nothing),
 		T(test_mail_survives_the_kernel),
 	};
