@@ -55,6 +55,25 @@ flood() {
 	esac
 }
 
+# stalled POINT: the same while the daemon stands still again and again, as one
+# that is being replaced does: what the registers hold goes by the channels.
+stalled() {
+	local point=$1 worker halting
+	worker=$(daemon_worker)
+	while kill -STOP "$worker" 2>/dev/null; do
+		sleep 0.05
+		kill -CONT "$worker"
+		sleep 0.02
+	done &
+	halting=$!
+	flood "$point"
+	local ret=$?
+	kill "$halting"
+	wait "$halting" 2>/dev/null
+	kill -CONT "$worker"
+	return "$ret"
+}
+
 # at POINT: passages of it, and a flood if there are none.
 at() {
 	local point=$1 nth
@@ -100,6 +119,9 @@ daemon_start --pool-size 16M "${registers[@]}"
 bystander_start
 for point in $rest; do
 	at "$point"
+	if [[ -z $bad ]] && ((hit == 0)) && ! stalled "$point"; then
+		bad="stalled: $(status dying 0) $(text dying 0), $(status dying 1) $(text dying 1)"
+	fi
 	said "$point" "no passage in these streams"
 done
 bystander_end
