@@ -42,7 +42,7 @@ DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
 	python3-minimal shellcheck spin strace
 DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
 # `make cross` unpacks its compilers and libraries in the build folder.
-DEPS_CROSS := make pkgconf xz-utils
+DEPS_CROSS := jq make pkgconf xz-utils
 # Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
 DEPS_VM := binutils busybox-static cpio kmod qemu-system-x86
 
@@ -297,6 +297,9 @@ e2e_T      := $(call scripts,e2e)
 # The rest of the folder serves them.
 VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
+
+# For another processor: `make cross` runs it, with other kinds.
+cross_T    := tests/cross/job.sh
 
 # What has to be built first.
 unit_B     := $(call progs_of,$(unit_C))
