@@ -562,8 +562,8 @@ install_missing = \
 		exit 1; \
 	fi
 
-clean: ## remove the build folder of this SAN
-	rm -rf $B
+clean: ## empty the build folder of this SAN; what was fetched stays
+	rm -rf $(filter-out $B/cache,$(wildcard $B/*))
 
 # Not of the builds for other processors, and not what was fetched for them.
 -include $(shell find $B \( -path $B/cross -o -path $B/cache \) -prune -o \
