@@ -42,7 +42,7 @@ DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
 	python3-minimal shellcheck spin strace
 DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
 # `make cross` unpacks its compilers and libraries in the build folder.
-DEPS_CROSS := make pkgconf xz-utils
+DEPS_CROSS := jq make pkgconf xz-utils
 # Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
 DEPS_VM := binutils busybox-static cpio kmod qemu-system-x86
 # The Loongson machine of `make check-loongson`: what the emulator, which is
@@ -307,6 +307,9 @@ VM_LIB     := guest guest-daemon image init lib
 vm_T       := $(filter-out $(VM_LIB:%=tests/vm/%.sh),$(call scripts,vm))
 LOONGSON_LIB := daemon image init lib machine
 loongson_T := $(filter-out $(LOONGSON_LIB:%=tests/loongson/%.sh),$(call scripts,loongson))
+
+# For another processor: `make cross` runs it, with other kinds.
+cross_T    := tests/cross/job.sh
 
 # What has to be built first.
 unit_B     := $(call progs_of,$(unit_C))
@@ -601,8 +604,8 @@ install_missing = \
 		exit 1; \
 	fi
 
-clean: ## remove the build folder of this SAN
-	rm -rf $B
+clean: ## empty the build folder of this SAN; what was fetched stays
+	rm -rf $(filter-out $B/cache,$(wildcard $B/*))
 
 # Not of the builds for other processors, and not what was fetched for them.
 -include $(shell find $B \( -path $B/cross -o -path $B/cache \) -prune -o \

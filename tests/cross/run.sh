@@ -5,8 +5,9 @@
 # Usage: tests/cross/run.sh ARCH...
 #
 # Each is built by build.sh; then the tests of layout, units, back ends and of
-# what we assume of the kernel run under QEMU's emulator of one process.  What
-# that lacks is in left-out, with the reason, and counts as skipped.
+# what we assume of the kernel run under QEMU's emulator of one process, and a
+# daemon with some jobs.  What the emulator lacks is in left-out, with the
+# reason, and counts as skipped.
 #
 # One whose packages cannot be had is one skip.  The last line of the output is
 # `N passed, N failed, N skipped`; the exit status is 1 if anything failed.
@@ -34,7 +35,7 @@ add() {
 # tests ARCH BUILT: all but the closing line is shown; that is kept.
 tests() {
 	RUNNER=$PWD/build/cross/bin/$1-run BUILT=$2 \
-		tests/cross/build.sh "$1" check.run KINDS="abi unit hal platform" \
+		tests/cross/build.sh "$1" check.run KINDS="abi unit hal platform cross" \
 		unit_SH= STATUS="build/cross/$1/check.status" \
 		TESTS="${TESTS:-}" JOBS="$(nproc)" |
 		tee "build/cross/$1.tests" | sed '$d'
