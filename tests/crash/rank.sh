@@ -119,9 +119,11 @@ daemon_start --pool-size 16M "${registers[@]}"
 bystander_start
 for point in $rest; do
 	at "$point"
-	if [[ -z $bad ]] && ((hit == 0)) && ! stalled "$point"; then
-		bad="stalled: $(status dying 0) $(text dying 0), $(status dying 1) $(text dying 1)"
-	fi
+	for ((i = 0; i < 20 && hit == 0; i++)); do
+		[[ -z $bad ]] || break
+		stalled "$point" ||
+			bad="stalled: $(status dying 0) $(text dying 0), $(status dying 1) $(text dying 1)"
+	done
 	said "$point" "no passage in these streams"
 done
 bystander_end
