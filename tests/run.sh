@@ -13,7 +13,8 @@
 #   than planned, no result, a program that is not there: one failure
 #
 # Environment: B (build folder), JOBS (how many unit tests at a time), TESTS
-# (run only names with this word), BUILT (not 0: the build failed).
+# (run only names with this word), BUILT (not 0: the build failed).  Loongson
+# machines are two at a time where there are two cores: each is one thread.
 # For programs of another processor: RUNNER, a command that runs one, and
 # LEFT_OUT, a list of what cannot work by it.  A line is NAME TEST REASON: that
 # test's failure counts as a skip; with * for TEST the program is not run.
@@ -176,7 +177,8 @@ one() {
 	fi
 	end=$(date +%s%N)
 	printf '%s %s\n' $(((end - start) / 1000000)) \
-		"$(count "$base.log" "$rc" "$limit")" >"$base.result"
+		"$(count "$base.log" "$rc" "$limit")" >"$base.result.new"
+	mv "$base.result.new" "$base.result"
 }
 
 # report NAME: one line, the log if it failed; adds to the totals.
@@ -203,13 +205,21 @@ report() {
 	return 0
 }
 
-finish_batch() {
-	local n
-	wait
-	for n in "${batch[@]}"; do
-		report "$n"
+# report_ended: of those that were started, in that order, up to the first that runs.
+report_ended() {
+	while ((${#started[@]})) && [[ -e $LOGS/${started[0]//\//.}.result ]]; do
+		report "${started[0]}"
+		started=("${started[@]:1}")
 	done
-	batch=()
+}
+
+# room N: wait until fewer than N run.
+room() {
+	while ((running >= $1)); do
+		wait -n
+		running=$((running - 1))
+		report_ended
+	done
 }
 
 if [[ $BUILT != 0 ]]; then
@@ -217,7 +227,9 @@ if [[ $BUILT != 0 ]]; then
 	failed=$((failed + 1))
 fi
 
-batch=()
+started=()
+running=0
+last=
 for arg in "$@"; do
 	kind=${arg%%:*}
 	prog=${arg#*:}
@@ -225,14 +237,18 @@ for arg in "$@"; do
 	[[ -n $TESTS && $name != *$TESTS* ]] && continue
 	case $kind in
 	unit | hal | fuzz) width=$JOBS ;;
+	loongson) width=$(($(nproc) < 2 ? 1 : 2)) ;;
 	*) width=1 ;;
 	esac
-	((width == 1 && ${#batch[@]})) && finish_batch
+	[[ $kind == "$last" ]] || room 1
+	last=$kind
+	room "$width"
+	rm -f "$LOGS/${name//\//.}.result"
 	one "$kind" "$name" "$prog" &
-	batch+=("$name")
-	((${#batch[@]} >= width)) && finish_batch
+	running=$((running + 1))
+	started+=("$name")
 done
-finish_batch
+room 1
 
 if (($(wc -l <"$TIMES") > 10)); then
 	echo "slowest:"

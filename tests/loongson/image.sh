@@ -33,7 +33,7 @@ fetch() {
 	tests/cross/fetch.sh deb "$@" || exit
 }
 
-for t in cpio dpkg-deb setpriv; do
+for t in cpio dpkg-deb flock setpriv; do
 	command -v $t >/dev/null || without "$t is not installed: make deps-loongson"
 done
 [[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] ||
@@ -42,6 +42,8 @@ done
 [[ -x $X/loongson/prog/ferry && -s $X/loongson/shim.bin ]] ||
 	without "nothing is built for mips64el: make check-loongson"
 mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9
 
 # ---- emulator and kernel ----
 
