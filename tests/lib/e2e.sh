@@ -86,6 +86,15 @@ eventually() {
 	done
 }
 
+# turns PID...: how often they were put on a core, all threads together.  Exact:
+# who blocks is not, while clock ticks round what little went before up to one.
+turns() {
+	local p
+	for p; do
+		cat "/proc/$p/task"/*/status
+	done | awk '/ctxt_switches:/ { n += $2 } END { print n + 0 }'
+}
+
 # ---- the daemon ----
 
 # daemon_launch COMMAND...: start it with a --ready-fd, wait for its word.
