@@ -306,8 +306,8 @@ int hal_read_regs(struct hal *h, uint32_t core, struct hal_regs *snapshot);
  * that has come back can be reached.  Its mailboxes may hold what the kernel
  * left there.
  *
- * Return: how many cores changed, 0 or more; or negative error code: nothing
- *	   changed
+ * Return: how many cores changed, 0 or more; or negative error code: the
+ *	   kernel's list can't be read, and until it can no core is online
  */
 int hal_refresh(struct hal *h);
 

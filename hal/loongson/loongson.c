@@ -134,15 +134,16 @@ static bool place(struct loongson *l, uint32_t cpu)
 	return true;
 }
 
+/* A list that cannot be read has no core: each of them may be starting. */
 static int loongson_refresh(struct hal *h)
 {
 	struct loongson *l = (struct loongson *)h;
-	uint64_t mask;
+	uint64_t mask = 0;
 	int changed = 0, ret;
 
 	ret = loongson_online(l->online, &mask);
 	if (ret)
-		return ret;
+		mask = 0;
 	for (uint32_t i = 0; i < h->ncores; i++) {
 		struct loongson_cpu *c = &l->machine.cpu[i];
 		bool was = c->online, now = mask >> i & 1;
@@ -156,7 +157,7 @@ static int loongson_refresh(struct hal *h)
 		}
 		changed += c->online != was;
 	}
-	return changed;
+	return ret ? ret : changed;
 }
 
 static void loongson_where(struct hal *h, uint32_t core, struct hal_where *out)

@@ -491,7 +491,7 @@ static void test_two_cores_never_have_one_block(void **state)
 	loongson_map_close(map);
 }
 
-static void test_a_list_that_cannot_be_changes_nothing(void **state)
+static void test_a_list_that_cannot_be_has_no_core(void **state)
 {
 	static const char *const bad[] = { "",	     "\n",    "0-\n", "x",
 					   "0-99\n", "3-1\n", "0,\n", "0 1\n" };
@@ -506,6 +506,11 @@ static void test_a_list_that_cannot_be_changes_nothing(void **state)
 		fputs(bad[i], f);
 		fclose(f);
 		assert_int_equal(hal_refresh(h), -EINVAL);
+		assert_int_equal(hal_mail_send(h, 2, 1, 1), -ENODEV);
+		assert_int_equal(block(2)->mail[1], 0);
+		/* Again readable: all of them come back. */
+		fakeloongson_files(&fake);
+		assert_int_equal(hal_refresh(h), 6);
 		assert_int_equal(hal_mail_send(h, 2, 1, 1), 0);
 		block(2)->mail[1] = 0;
 	}
@@ -696,7 +701,7 @@ int main(void)
 		T(test_a_core_that_is_new),
 		T(test_a_core_of_a_node_that_was_all_offline),
 		T(test_two_cores_never_have_one_block),
-		T(test_a_list_that_cannot_be_changes_nothing),
+		T(test_a_list_that_cannot_be_has_no_core),
 		T(test_mail_survives_the_kernel),
 	};
 	int failed;
