@@ -71,11 +71,13 @@ struct snoo *proof_join(const char *job)
 
 void proof_leave(struct snoo *ctx)
 {
-	uint64_t missed = proof_missed_bells();
+	char where[64];
+	uint64_t missed = proof_missed_bells(where, sizeof(where));
 
 	proof_must(snoo_finalize(ctx), "snoo_finalize");
 	if (missed)
-		proof_die(PROOF_WRONG, "%" PRIu64 " bells were missed", missed);
+		proof_die(PROOF_WRONG, "%" PRIu64 " bells were missed, in slots%s",
+			  missed, where);
 }
 
 long long proof_number(const char *text)
@@ -174,17 +176,25 @@ enum {
 #undef COUNTER
 };
 
-uint64_t proof_missed_bells(void)
+uint64_t proof_missed_bells(char *where, size_t size)
 {
 	struct proof_pool pool;
-	uint64_t sum = 0;
+	uint64_t n, sum = 0;
+	size_t at = 0;
 
+	if (size)
+		where[0] = '\0';
 	if (proof_pool(&pool))
 		return 0;
-	for (uint32_t i = 0; i < pool.head->nranks; i++)
+	for (uint32_t i = 0; i < pool.head->nranks; i++) {
 		/* Relaxed: a count. */
-		sum += atomic_load_explicit(
+		n = atomic_load_explicit(
 			&pool.rank[i].counters[INDEX_missed_bells],
 			memory_order_relaxed);
+		sum += n;
+		if (n && at < size)
+			at += (size_t)snprintf(where + at, size - at,
+					       " %" PRIu32, i);
+	}
 	return sum;
 }

@@ -68,7 +68,10 @@ struct proof_pool {
 /** proof_pool() - Find it in /proc/self/maps: 0, or -ENOENT */
 int proof_pool(struct proof_pool *out);
 
-/** proof_missed_bells() - Of all slots, since each was taken last */
-uint64_t proof_missed_bells(void);
+/**
+ * proof_missed_bells() - Of all slots, since each was taken last
+ * @where: set to the slots, those that were left included; @size bytes
+ */
+uint64_t proof_missed_bells(char *where, size_t size);
 
 #endif /* TESTS_LIB_PROOF_H */
