@@ -105,15 +105,17 @@ static void disarm(struct snoo *ctx, enum snoo_abi_wait mode)
 /* After a second without a bell: was one missed, is the daemon still there? */
 static void look_again(struct snoo *ctx, enum snoo_abi_wait mode)
 {
-	int work;
+	bool missed;
 
 	if (mode == SNOO_ABI_ASLEEP_EVENTFD)
 		bells_unstick(ctx);
-	work = progress(ctx);
 	/* The writer may be between publishing and ringing: let it ring. */
-	if (work > 0 && sleep_on(ctx, mode, WAIT_LATE_NS) == -ETIMEDOUT)
-		shm_count(ctx->me, SHM_COUNT_missed_bells, 1);
+	missed = progress(ctx) > 0 &&
+		 sleep_on(ctx, mode, WAIT_LATE_NS) == -ETIMEDOUT;
 	news_read(ctx);
+	/* Whom the daemon has let go reads what are others' rings by now. */
+	if (missed && !ctx->session.lost)
+		shm_count(ctx->me, SHM_COUNT_missed_bells, 1);
 }
 
 static void nap(struct snoo *ctx, uint64_t left_ns)
