@@ -99,20 +99,23 @@ turns() {
 
 # daemon_launch COMMAND...: start it with a --ready-fd, wait for its word.
 daemon_launch() {
-	local line=
+	local line= part
 	mkfifo "$D/ready"
 	"$@" --ready-fd 9 9<>"$D/ready" >"$D/daemon.log" 2>&1 &
 	daemon_pid=$!
 	exec 8<>"$D/ready"
-	until read -r -t 0.1 line <&8; do
+	# A read that ends in the middle of the word keeps what it has.
+	until read -r -t 0.1 part <&8; do
+		line+=$part
 		e2e_ended "$daemon_pid" && break
 	done
+	line+=$part
 	exec 8<&-
 	rm -f "$D/ready"
 	[[ $line == READY ]] && return
-	printf '# the daemon did not come up:\n'
+	printf '# the daemon did not come up, but said "%s":\n' "$line"
 	sed 's/^/# /' "$D/daemon.log"
-	daemon_pid=
+	! e2e_ended "$daemon_pid" || daemon_pid=
 	return 1
 }
 
