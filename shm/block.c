@@ -79,6 +79,20 @@ uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
 	return next;
 }
 
+void shm_block_measure(struct snoo_abi_desc *d, uint32_t units)
+{
+	/* Relaxed: shm_block_grant() releases it, GRANT. */
+	atomic_store_explicit(&d->units, units, memory_order_relaxed);
+}
+
+uint64_t shm_block_bytes(const struct snoo_abi_desc *d)
+{
+	/* Relaxed: the line that names the block was acquired, LINE. */
+	return (uint64_t)atomic_load_explicit(&d->units,
+					      memory_order_relaxed) *
+	       SNOO_ABI_UNIT;
+}
+
 bool shm_block_recall(struct snoo_abi_desc *d, uint32_t home)
 {
 	uint64_t word = shm_block_look(d);

@@ -81,6 +81,21 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home);
 
 /**
+ * shm_block_measure() - The daemon says how long a block for loans is
+ *
+ * Before it grants it.
+ */
+void shm_block_measure(struct snoo_abi_desc *d, uint32_t units);
+
+/**
+ * shm_block_bytes() - How long its descriptor says that a block is
+ *
+ * 0 for a block that is not for loans.  Any member may have written it: what
+ * lies that far is in the pool only if shm_region_block() says so too.
+ */
+uint64_t shm_block_bytes(const struct snoo_abi_desc *d);
+
+/**
  * shm_block_recall() - The daemon takes a free block back
  *
  * Return: true if it is the daemon's now; false: busy, or not @home's

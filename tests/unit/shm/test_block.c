@@ -224,6 +224,21 @@ static void test_another_grant_is_not_taken_for_ours(void **state)
 			 SNOO_ABI_BLOCK_FREE);
 }
 
+/* Whoever is granted it, the next one sees the same length. */
+static void test_a_block_for_loans_has_a_length(void **state)
+{
+	(void)state;
+	set(3, 0, SNOO_ABI_BLOCK_NONE);
+	assert_int_equal(shm_block_bytes(&desc), 0);
+	shm_block_measure(&desc, UINT32_C(1) << 26);
+	assert_int_equal(shm_block_grant(&desc, HOME), 4);
+	assert_true(shm_block_bytes(&desc) == UINT64_C(1) << 38);
+	expect(4, HOME, SNOO_ABI_BLOCK_FREE);
+	shm_block_measure(&desc, UINT32_MAX);
+	assert_true(shm_block_bytes(&desc) == UINT64_C(0xffffffff000));
+	shm_block_measure(&desc, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_a_new_grant_is_a_new_generation),
 		cmocka_unit_test(test_seize_takes_it_whatever_it_does),
 		cmocka_unit_test(test_generations_run_through_2_to_the_32),
+		cmocka_unit_test(test_a_block_for_loans_has_a_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
