@@ -11,6 +11,7 @@
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
 #include "client/order.h"
 #include "client/regs.h"
 
@@ -37,6 +38,7 @@ static int alive_open(struct snoo *ctx)
 void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
+	loan_fini(ctx);
 	bells_fini(ctx);
 	regs_fini(ctx);
 	if (ctx->peers) {

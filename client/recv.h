@@ -35,6 +35,18 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
 	       uint32_t generation);
 
+/**
+ * recv_loan() - Complete @req with a message that may be read where it is
+ *
+ * A view keeps the block; others copy and release it.
+ */
+void recv_loan(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+	       uint32_t tag, uint32_t unit, uint32_t generation,
+	       uint64_t length);
+
+/** recv_drop() - Nobody will receive @a: give its block back, forget it */
+void recv_drop(struct snoo *ctx, struct peer *p, struct arrival *a);
+
 /** recv_accept() - Ask for an offered message; completes @req on failure */
 void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		 uint32_t tag, uint64_t token, uint64_t length);

@@ -9,6 +9,7 @@
  *                        DATA    the payload is in the line
  *   up to 1 KiB          DATA    a run of lines, if they are a small part of
  *                                the ring
+ *   built in a loan      LOAN    (loan.c) the receiver may read it there
  *   up to eager_bytes    BLOCK   in one block, if one is free and the
  *                                receiver has not left too many unread
  *   all else             OFFER   the receiver accepts when it has a buffer;
@@ -27,6 +28,7 @@
 
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
 #include "client/recv.h"
@@ -161,6 +163,8 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 static int push_envelope(struct snoo *ctx, struct peer *p,
 			 struct snoo_request *req)
 {
+	if (req->loan && loan_push(ctx, p, req))
+		return 0;
 	if (req->len <= SNOO_ABI_INLINE_MAX) {
 		push_line(ctx, p, req);
 		return 0;
@@ -168,6 +172,27 @@ static int push_envelope(struct snoo *ctx, struct peer *p,
 	if (push_run(ctx, p, req) || push_block(ctx, p, req))
 		return 0;
 	return push_offer(ctx, p, req);
+}
+
+/* A loan to ourselves: the block waits for its receive. */
+static int lend_self(struct snoo *ctx, struct snoo_request *req)
+{
+	struct arrival *a = arrival_new(ctx);
+
+	if (!a)
+		return -ENOMEM;
+	a->kind = ARRIVAL_LOAN;
+	a->from = ctx->rank;
+	a->tag = req->tag;
+	a->context = req->context;
+	a->length = req->len;
+	a->unit = req->loan->unit;
+	a->generation = req->loan->generation;
+	loan_out(ctx, req->loan, ctx->rank);
+	loan_came(&ctx->peers[ctx->rank]);
+	match_keep(ctx, a);
+	request_done(ctx, req, 0);
+	return 0;
 }
 
 static int send_self(struct snoo *ctx, struct snoo_request *req,
@@ -184,6 +209,8 @@ static int send_self(struct snoo *ctx, struct snoo_request *req,
 		request_done(ctx, req, 0);
 		return 0;
 	}
+	if (req->loan)
+		return lend_self(ctx, req);
 	if (blocking && req->len > ctx->eager_bytes)
 		return -EDEADLK;
 
@@ -243,7 +270,7 @@ int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking)
 	if (req->peer == ctx->rank)
 		return send_self(ctx, req, blocking);
 
-	if (regs_send(ctx, p, req))
+	if (!req->loan && regs_send(ctx, p, req))
 		return 0;
 	if (list_empty(&p->envelopes) && ready(ctx, p)) {
 		ret = push_envelope(ctx, p, req);

@@ -10,6 +10,7 @@
 #include "client/check.h"
 #include "client/context.h"
 #include "client/env.h"
+#include "client/loan.h"
 #include "client/news.h"
 #include "client/progress.h"
 #include "client/regs.h"
@@ -89,6 +90,7 @@ int snoo_finalize(struct snoo *ctx)
 		context_free(ctx);
 		return -ESTALE;
 	}
+	loan_leave(ctx);
 	send_the_rest(ctx);
 	progress(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++)
@@ -180,6 +182,7 @@ static const struct {
 	{ ENOSPC, "more ranks than the domain allows" },
 	{ EPROTONOSUPPORT, "daemon and library speak different versions" },
 	{ ENOMEM, "no memory" },
+	{ EAGAIN, "the allowance is used up for now: send a copy, which waits" },
 };
 
 const char *snoo_strerror(int error)
