@@ -90,14 +90,17 @@ eventually() {
 
 # daemon_launch COMMAND...: start it with a --ready-fd, wait for its word.
 daemon_launch() {
-	local line=
+	local line='' part
 	mkfifo "$D/ready"
 	"$@" --ready-fd 9 9<>"$D/ready" >"$D/daemon.log" 2>&1 &
 	daemon_pid=$!
 	exec 8<>"$D/ready"
-	until read -r -t 0.1 line <&8; do
+	# A time limit may come between the word's first byte and its last.
+	until read -r -t 0.1 part <&8; do
+		line+=$part
 		e2e_ended "$daemon_pid" && break
 	done
+	line+=$part
 	exec 8<&-
 	rm -f "$D/ready"
 	[[ $line == READY ]] && return
