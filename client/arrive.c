@@ -208,21 +208,35 @@ static int arrive_piece(struct snoo *ctx, struct peer *p, uint64_t word0,
 static int arrive_offer(struct snoo *ctx, struct peer *p, uint64_t word0,
 			const uint64_t w[7], const struct order_place *at)
 {
+	const struct offer o = {
+		.token = w[1],
+		.length = w[2],
+		.ways = w[3],
+		.offset = w[4],
+		.unit = line_index(w[5]),
+		.generation = line_generation(w[5]),
+	};
 	struct snoo_request *req;
 	struct arrival *a;
 
 	if ((w[3] & SNOO_ABI_WAY_STREAM) == 0 || w[1] == 0 ||
 	    at->when == ORDER_HAD)
 		return -EPROTO;
+	if ((w[3] & SNOO_ABI_WAY_POOL) && !alloc_check(ctx, &o))
+		return -EPROTO;
 	req = wanted(ctx, p, word0, at);
 	if (req) {
-		recv_accept(ctx, req, p, line_tag(word0), w[1], w[2]);
+		recv_offer(ctx, req, p, line_tag(word0), &o);
 		return 0;
 	}
 	a = unexpected(ctx, p, ARRIVAL_OFFER, word0, w[2]);
 	if (!a)
 		return -ENOMEM;
-	a->token = w[1];
+	a->token = o.token;
+	a->ways = o.ways;
+	a->offset = o.offset;
+	a->unit = o.unit;
+	a->generation = o.generation;
 	order_keep(ctx, a, at);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/alloc.h"
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
@@ -38,6 +39,7 @@ static int alive_open(struct snoo *ctx)
 void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
+	alloc_fini(ctx);
 	loan_fini(ctx);
 	bells_fini(ctx);
 	regs_fini(ctx);
@@ -71,6 +73,7 @@ int context_new(struct snoo **out)
 	list_init(&ctx->busy);
 	list_init(&ctx->wild);
 	list_init(&ctx->arrivals);
+	list_init(&ctx->allocs);
 	list_init(&ctx->retired);
 	list_init(&ctx->request_pool);
 	list_init(&ctx->arrival_pool);

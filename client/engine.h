@@ -20,6 +20,7 @@
  *   channel.c         one peer: ring pair, answers, when to ring the bell
  *   bells.c           how: eventfds, where a futex does not reach
  *   lend.c            our grant of blocks
+ *   alloc.c           buffers in the pool
  *   loan.c            blocks that messages are built in and read from
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
@@ -131,6 +132,7 @@ struct snoo_request {
 	uint32_t from;			/* who sent it */
 	uint32_t mark;			/* its tag */
 	struct loan *loan;		/* a send of this block; or NULL */
+	struct loan *pool;		/* offered from this block; or NULL */
 	struct view *view;		/* a receive for this view; or NULL */
 };
 
@@ -154,9 +156,11 @@ struct arrival {
 	uint16_t context;
 	uint64_t length;
 	uint64_t number;		/* of a parked one */
-	uint32_t unit;			/* BLOCK, LOAN */
-	uint32_t generation;		/* BLOCK, LOAN */
+	uint32_t unit;			/* BLOCK, LOAN, OFFER */
+	uint32_t generation;		/* BLOCK, LOAN, OFFER */
 	uint64_t token;			/* OFFER: the sender's */
+	uint64_t ways;			/* OFFER */
+	uint64_t offset;		/* OFFER */
 	void *heap;			/* HEAP */
 	struct snoo_request *self;	/* SELF */
 	unsigned char data[SNOO_ABI_INLINE_MAX];
@@ -279,6 +283,7 @@ struct snoo {
 	struct lend_class lend[LEND_SIZES];
 	uint8_t *lend_known;		/* bit for each unit of the arena */
 	struct loans *loans;		/* loan.c; NULL: never used */
+	struct list allocs;		/* alloc.c: the application's buffers */
 	bool released;			/* the last loan of somebody gone */
 	uint64_t used;			/* bytes through blocks */
 	uint64_t eager_bytes;

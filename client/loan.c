@@ -199,10 +199,15 @@ struct loan *loan_held(const struct snoo *ctx, uint64_t id)
 	return ctx->loans ? token_find(&ctx->loans->held, id) : NULL;
 }
 
-void loan_drop(struct snoo *ctx, struct loan *b)
+void loan_keep(struct snoo *ctx, struct loan *b)
 {
 	token_end(&ctx->loans->held, b->id);
 	b->id = 0;
+}
+
+void loan_drop(struct snoo *ctx, struct loan *b)
+{
+	loan_keep(ctx, b);
 	shm_block_give(shm_region_desc(&ctx->region, b->unit), ctx->slot,
 		       b->generation);
 	list_insert(ctx->loans->free[b->order].next, &b->link);
@@ -290,8 +295,7 @@ void loan_resumed(struct snoo *ctx)
 
 void loan_out(struct snoo *ctx, struct loan *b, uint32_t peer)
 {
-	token_end(&ctx->loans->held, b->id);
-	b->id = 0;
+	loan_keep(ctx, b);
 	b->peer = peer;
 	list_append(&ctx->loans->out[b->order], &b->link);
 }

@@ -24,6 +24,7 @@ struct loan {
 	uint32_t generation;		/* granted, taken or given back with */
 	uint32_t order;
 	uint32_t peer;			/* who reads it */
+	uint32_t offers;		/* alloc.c: sends from it under way */
 };
 
 /** struct view - A message that the application reads, or waits for */
@@ -67,7 +68,10 @@ void loan_resumed(struct snoo *ctx);
 /** loan_held() - The block of that id, or NULL */
 struct loan *loan_held(const struct snoo *ctx, uint64_t id);
 
-/** loan_drop() - A held block is free again */
+/** loan_keep() - A held block has no id any more: somebody else keeps it */
+void loan_keep(struct snoo *ctx, struct loan *b);
+
+/** loan_drop() - A held or kept block is free again */
 void loan_drop(struct snoo *ctx, struct loan *b);
 
 /**

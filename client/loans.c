@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* loans.c - public functions: messages that are read where they were built */
+/* loans.c - public functions: memory of the pool in the application's hands */
 
+#include "client/alloc.h"
 #include "client/check.h"
 #include "client/lend.h"
 #include "client/loan.h"
@@ -200,4 +201,35 @@ int snoo_release(struct snoo *ctx, struct snoo_view *view)
 	if (ctx->released)
 		news_released(ctx);
 	return 0;
+}
+
+int snoo_alloc(struct snoo *ctx, size_t bytes, void **buf)
+{
+	int ret = check_context(ctx);
+	struct loan *b;
+
+	if (ret)
+		return ret;
+	if (!buf)
+		return -EINVAL;
+	*buf = NULL;
+	ret = loan_open(ctx);
+	if (ret == 0)
+		ret = hold(ctx, bytes ? bytes : 1, &b);
+	if (ret)
+		return ret;
+	alloc_keep(ctx, b);
+	*buf = b->data;
+	return 0;
+}
+
+int snoo_free(struct snoo *ctx, void *buf)
+{
+	int ret = check_context(ctx);
+	struct loan *b;
+
+	if (ret || !buf)
+		return ret;
+	b = alloc_find(ctx, buf);
+	return b ? alloc_drop(ctx, b) : -EINVAL;
 }

@@ -107,17 +107,12 @@ static void refuse(struct snoo *ctx, struct peer *p, uint64_t token)
 	channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words);
 }
 
-void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
-		 uint32_t tag, uint64_t token, uint64_t length)
+static void accept_stream(struct snoo *ctx, struct snoo_request *req,
+			  struct peer *p, uint64_t token, uint64_t length)
 {
 	uint64_t words[4];
 	int ret;
 
-	found(req, p->rank, tag, length);
-	if (no_room(ctx, req, length)) {
-		refuse(ctx, p, token);
-		return;
-	}
 	req->total = length < req->len ? length : req->len;
 	req->moved = 0;
 	req->their_token = token;
@@ -151,6 +146,53 @@ void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		token_end(&ctx->accepts, req->token);
 		request_done(ctx, req, ret);
 	}
+}
+
+/* From the pool, without the sender's help; false: it is to be asked. */
+static bool fetch(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		  const struct offer *o)
+{
+	bool cut = o->length > req->len;
+	uint64_t n = cut ? req->len : o->length;
+	uint64_t words[4] = {
+		o->token,
+		cut ? SNOO_ABI_TRUNCATED : SNOO_ABI_FETCHED,
+	};
+
+	if (n == 0 || !alloc_fetch(ctx, p, o, req->buf, n))
+		return false;
+	if (channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words))
+		return false;
+	request_done(ctx, req, cut ? -EMSGSIZE : 0);
+	return true;
+}
+
+void recv_offer(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, const struct offer *o)
+{
+	found(req, p->rank, tag, o->length);
+	if (no_room(ctx, req, o->length)) {
+		refuse(ctx, p, o->token);
+		return;
+	}
+	if ((o->ways & SNOO_ABI_WAY_POOL) && fetch(ctx, req, p, o))
+		return;
+	accept_stream(ctx, req, p, o->token, o->length);
+}
+
+static void take_offer(struct snoo *ctx, struct snoo_request *req,
+		       struct peer *p, const struct arrival *a)
+{
+	const struct offer o = {
+		.token = a->token,
+		.length = a->length,
+		.ways = a->ways,
+		.offset = a->offset,
+		.unit = a->unit,
+		.generation = a->generation,
+	};
+
+	recv_offer(ctx, req, p, a->tag, &o);
 }
 
 int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
@@ -203,7 +245,7 @@ void recv_arrival(struct snoo *ctx, struct snoo_request *req,
 	case ARRIVAL_OFFER:
 		/* Of a peer that is gone: its turn is kept, it is cut off. */
 		if (p->state == PEER_LIVE) {
-			recv_accept(ctx, req, p, a->tag, a->token, a->length);
+			take_offer(ctx, req, p, a);
 			break;
 		}
 		found(req, a->from, a->tag, a->length);

@@ -3,6 +3,7 @@
 #ifndef CLIENT_RECV_H
 #define CLIENT_RECV_H
 
+#include "client/alloc.h"
 #include "client/engine.h"
 
 /**
@@ -47,9 +48,13 @@ void recv_loan(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 /** recv_drop() - Nobody will receive @a: give its block back, forget it */
 void recv_drop(struct snoo *ctx, struct peer *p, struct arrival *a);
 
-/** recv_accept() - Ask for an offered message; completes @req on failure */
-void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
-		 uint32_t tag, uint64_t token, uint64_t length);
+/**
+ * recv_offer() - Fetch an offered message, or ask for it
+ *
+ * Completes @req if it was fetched, or on failure.
+ */
+void recv_offer(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, const struct offer *o);
 
 /**
  * recv_stream() - Payload of an accepted transfer

@@ -14,7 +14,8 @@
  *                                receiver has not left too many unread
  *   all else             OFFER   the receiver accepts when it has a buffer;
  *                                then blocks stream, filled on this core
- *                                while the other one empties them
+ *                                while the other one empties them; what lies
+ *                                in the pool it copies by itself (alloc.c)
  *
  * A stream that finds no block while some of its own are on their way waits
  * for them.  If none is (all lie unread at somebody else, or the pool is too
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/alloc.h"
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/loan.h"
@@ -148,8 +150,7 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 	words[0] = line_match(req->context, req->tag);
 	words[1] = req->token;
 	words[2] = req->len;
-	words[3] = SNOO_ABI_WAY_STREAM;
-	words[4] = 0;
+	alloc_offer(ctx, req, &words[3]);
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_OFFER, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_offered");
@@ -463,8 +464,16 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
 	if (!req || req->peer != p->rank)
 		return;
 	token_end(&ctx->offers, token);
-	request_done(ctx, req, status == SNOO_ABI_FETCHED ||
-			       status == SNOO_ABI_TRUNCATED ? 0 : -ECANCELED);
+	if (status != SNOO_ABI_FETCHED && status != SNOO_ABI_TRUNCATED) {
+		request_done(ctx, req, -ECANCELED);
+		return;
+	}
+	if (req->pool) {
+		lend_charge(ctx, req->len);
+		shm_count(ctx->me, SHM_COUNT_sent_pool, 1);
+		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	}
+	request_done(ctx, req, 0);
 }
 
 void send_cancel(struct snoo *ctx, struct snoo_request *req, int error)

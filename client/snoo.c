@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/alloc.h"
 #include "client/channel.h"
 #include "client/check.h"
 #include "client/context.h"
@@ -91,6 +92,7 @@ int snoo_finalize(struct snoo *ctx)
 		return -ESTALE;
 	}
 	loan_leave(ctx);
+	alloc_leave(ctx);
 	send_the_rest(ctx);
 	progress(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++)
@@ -182,6 +184,7 @@ static const struct {
 	{ ENOSPC, "more ranks than the domain allows" },
 	{ EPROTONOSUPPORT, "daemon and library speak different versions" },
 	{ ENOMEM, "no memory" },
+	{ EBUSY, "a send from that buffer is not complete" },
 	{ EAGAIN, "the allowance is used up for now: send a copy, which waits" },
 };
 

@@ -9,6 +9,8 @@
  *   COPY    give: release          take: acquire          the reader's copy is complete
  *                                                         before home writes again
  *   RECALL  recall: CAS FREE->NONE take: CAS FREE->BUSY   exactly one of the two wins
+ *   REVOKE  revoke: CAS, then a    still: a fence         a copy that is not all old
+ *           fence release          acquire, then a look   is not taken for the message
  *
  * The bytes of a block travel under LINE (shm/ring.c): home writes them, then
  * publishes the line that names the block.
@@ -66,6 +68,27 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 {
 	return change(d, block_word(generation, home, SNOO_ABI_BLOCK_BUSY),
 		      block_word(generation, home, SNOO_ABI_BLOCK_FREE));
+}
+
+bool shm_block_revoke(struct snoo_abi_desc *d, uint32_t home,
+		      uint32_t *generation)
+{
+	bool done = change(d, block_word(*generation, home, SNOO_ABI_BLOCK_BUSY),
+			   block_word(*generation + 1, home,
+				      SNOO_ABI_BLOCK_BUSY));
+
+	/* REVOKE: who reads what home writes now sees the new generation. */
+	atomic_thread_fence(memory_order_release);
+	if (done)
+		++*generation;
+	return done;
+}
+
+bool shm_block_still(const struct snoo_abi_desc *d, uint64_t word)
+{
+	/* REVOKE: the copy comes before the look. */
+	atomic_thread_fence(memory_order_acquire);
+	return shm_block_look(d) == word;
 }
 
 uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)

@@ -72,6 +72,21 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 		    uint32_t generation);
 
 /**
+ * shm_block_revoke() - Home gives a block that it holds another generation
+ * @generation:	As it is; as it is then
+ *
+ * Whoever copies from the block under the old one learns by shm_block_still()
+ * that what was copied may be anything.  Home may write the block on return.
+ *
+ * Return: false: it is not held under that generation, nothing was changed
+ */
+bool shm_block_revoke(struct snoo_abi_desc *d, uint32_t home,
+		      uint32_t *generation);
+
+/** shm_block_still() - After a copy out of the block: is its word still @word? */
+bool shm_block_still(const struct snoo_abi_desc *d, uint64_t word);
+
+/**
  * shm_block_grant() - The daemon lends a block
  *
  * The ledger says already that it is @home's.

@@ -113,7 +113,7 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * BLOCK    match          index | gen   length      0
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
  * LOAN     match          index | gen   length      0                     (may be read in place)
- * OFFER    match          tx token      length      ways        offset
+ * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL)
  * ACCEPT   tx token       rx token      length      way
  * DONE     tx token       status
  * CANCEL   tx token       0                                               (sender: end this offer)
@@ -191,7 +191,8 @@ SNOO_ABI_SIZE(struct snoo_abi_register,       72);
 enum snoo_abi_way {
 	SNOO_ABI_WAY_STREAM	= 0x1,	/* blocks and pieces */
 	SNOO_ABI_WAY_CMA	= 0x2,	/* process_vm_readv at word 5 */
-	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5 */
+	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5, in the block
+					 * of word 6: copy, then DONE */
 };
 
 /* Status of a DONE line. */

@@ -36,6 +36,7 @@
  *   ENOMEM		no memory; of a loan: no piece of the pool that large
  *   EAGAIN		of a loan: our share of the pool's traffic is used up for
  *			now; a copy would wait for it
+ *   EBUSY		a send from that buffer is not complete
  */
 #ifndef SNOO_ERROR_H
 #define SNOO_ERROR_H

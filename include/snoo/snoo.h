@@ -355,6 +355,29 @@ SNOO_PUBLIC int snoo_recv_view(struct snoo *ctx, int src, int tag,
 SNOO_PUBLIC int snoo_release(struct snoo *ctx, struct snoo_view *view);
 
 /**
+ * snoo_alloc() - A buffer in the pool
+ * @bytes:	At least this many; not zeroed, aligned to 4096 bytes
+ * @buf:	The buffer; NULL on failure
+ *
+ * For any use, any number of times, until snoo_free() or snoo_finalize().  A
+ * large message that is sent from it is copied once, by its receiver; a small
+ * one as from any other memory.  Like all of the pool it may be written by any
+ * member of the domain, and a forked child does not have it.
+ *
+ * Return: 0, or as snoo_loan(), but never -EAGAIN
+ */
+SNOO_PUBLIC int snoo_alloc(struct snoo *ctx, size_t bytes, void **buf);
+
+/**
+ * snoo_free() - Free a buffer of snoo_alloc()
+ * @buf:	Or NULL
+ *
+ * Return: 0; -EBUSY: a send from it is not complete; -EINVAL: no such buffer;
+ * -ESTALE
+ */
+SNOO_PUBLIC int snoo_free(struct snoo *ctx, void *buf);
+
+/**
  * snoo_barrier() - Return when all ranks of the job have called it
  *
  * Dissemination: ceil(log2 size) rounds.  Source: MPI 4.1, section 6.3.

@@ -20,13 +20,15 @@ points() {
 
 daemon_start --pool-size 16M
 bystander_start
-for point in $(points loan client); do
+for point in $(points loan client) $(points alloc client); do
 	bad='' hit=0
+	how=()
+	[[ $point == alloc_* ]] && how=(-a)
 	for nth in 1 2 30; do
 		rm -f "$D/loans"
-		rank dying 0 2 "$E2E/loans" -p "$D/loans" -k 1 -n 300 -o 3
+		rank dying 0 2 "$E2E/loans" -p "$D/loans" -k 1 -n 300 -o 3 "${how[@]}"
 		SNOO_TESTPOINT=$point:$nth rank dying 1 2 "$E2E/loans" \
-			-p "$D/loans" -k 1 -n 300 -o 3
+			-p "$D/loans" -k 1 -n 300 -o 3 "${how[@]}"
 		finish dying
 		case "$(status dying 0) $(status dying 1)" in
 		"0 137") hit=$((hit + 1)) ;;

@@ -101,7 +101,7 @@ said() {
 
 # The link of a VM is no rank's: guest.sh and vm.c.  Loans: loan.sh.
 rest=
-for point in $(points shm client | grep -vE '^(link|loan)_'); do
+for point in $(points shm client | grep -vE '^(link|loan|alloc)_'); do
 	at "$point"
 	if [[ -z $bad ]] && ((hit == 0)); then
 		rest+=" $point"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# kill-loan.sh - loans between ranks that die, under a daemon that dies
+# kill-loan.sh - loans and buffers in the pool: ranks die, and daemons
 #
 # Each message is verified when it comes and again before it is released, so a
 # block that somebody got too early is noticed.
@@ -46,7 +46,7 @@ job many 2 "$E2E/loans" -n 300 -l 400000 -o 64
 all_well "more than the pool can lend" many 2
 ok "some of them were lent" test "$(lent many)" -gt 20
 ok "and some were not" test "$(lent many)" -lt 300
-ok "all is given back" eventually loans_are 0
+ok "all of them is given back" eventually loans_are 0
 bystander_moves "beside loans"
 
 # ---- a rank dies
@@ -63,6 +63,21 @@ for ((i = 0; i < rounds; i++)); do
 done
 ok "all is given back after deaths" eventually loans_are 0
 bystander_moves "while ranks that lend are killed"
+
+# ---- buffers in the pool, whose receivers copy by themselves
+job pool 2 "$E2E/loans" -n 1500 -a -l 300000
+all_well "messages are sent from buffers in the pool" pool 2
+for ((i = 0; i < rounds; i++)); do
+	v=$((i % 2))
+	rm -f "$D/loans"
+	job dying 2 "$E2E/loans" -p "$D/loans" -k $v -a -l 400000
+	eventually further $v $((1 + RANDOM % 300))
+	e2e_kill KILL "${pid_of[dying.$v]}"
+	finish dying
+	is "round $i: rank $v is killed as it sends from the pool" \
+		"$(status dying $((1 - v))):$(status dying $v)" 0:137
+done
+ok "all is given back" eventually loans_are 0
 
 # ---- a view outlives its sender, and its memory is nobody's so long
 says() {

@@ -3,7 +3,7 @@
  * loans.c - two ranks lend each other messages and read them in place
  *
  * usage: loans [-n TURNS] [-l BYTES] [-o OPEN] [-u MICROSECONDS] [-p FILE]
- *		[-k RANK]
+ *		[-k RANK] [-a]
  *	  loans -w BYTES
  *
  * In turn i each rank builds message i in a block, or, where there is none,
@@ -15,6 +15,7 @@
  *        is complete, and those that it has received and verified
  *   -k   this rank will be killed: the other one must get all of whose send was
  *        complete, then -EOWNERDEAD, and its views stay as they were
+ *   -a   no loans: all is sent from a buffer in the pool
  *   -w   rank 0 lends BYTES and sleeps until it is killed; rank 1 takes a view,
  *        says "holds", and on SIGUSR1 verifies it, releases it, says "released"
  */
@@ -22,6 +23,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,7 @@ static struct snoo *ctx;
 static int self, peer;
 static uint64_t *counts;
 static uint64_t lent, copied;
+static bool from_pool;
 
 static uint64_t seed_of(int from, uint64_t i)
 {
@@ -85,7 +88,7 @@ static int send_one(uint64_t i, size_t most)
 {
 	size_t n = length_of(self, i, most);
 	struct snoo_block loan;
-	int ret = snoo_loan(ctx, n, &loan);
+	int ret = from_pool ? -ENOMEM : snoo_loan(ctx, n, &loan);
 
 	if (ret == -ENOMEM || ret == -EAGAIN)
 		return begin_copy(i, n);
@@ -249,6 +252,19 @@ static void map_counts(const char *path)
 		proof_die(PROOF_ERROR, "no memory");
 }
 
+static unsigned char *get_buffer(size_t most)
+{
+	void *p = NULL;
+
+	if (from_pool)
+		proof_must(snoo_alloc(ctx, most, &p), "snoo_alloc");
+	else
+		p = malloc(most);
+	if (!p)
+		proof_die(PROOF_ERROR, "no memory");
+	return p;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t n = UINT64_MAX;
@@ -259,7 +275,7 @@ int main(int argc, char **argv)
 	int killed = -1, c;
 
 	proof_begin("loans");
-	while ((c = getopt(argc, argv, "n:l:o:u:p:k:w:")) != -1) {
+	while ((c = getopt(argc, argv, "n:l:o:u:p:k:w:a")) != -1) {
 		switch (c) {
 		case 'n':
 			n = (uint64_t)proof_number(optarg);
@@ -279,6 +295,9 @@ int main(int argc, char **argv)
 		case 'k':
 			killed = (int)proof_number(optarg);
 			break;
+		case 'a':
+			from_pool = true;
+			break;
 		case 'w':
 			wait_bytes = (size_t)proof_number(optarg);
 			break;
@@ -294,13 +313,13 @@ int main(int argc, char **argv)
 	if (snoo_size(ctx) != 2)
 		proof_die(PROOF_USAGE, "two ranks, not %d", snoo_size(ctx));
 	map_counts(path);
-	copy = malloc(most);
-	if (!copy)
-		proof_die(PROOF_ERROR, "no memory");
+	copy = get_buffer(most);
 	if (wait_bytes)
 		hold(wait_bytes);
 	else
 		turns(n, most, keep, killed, rest);
+	if (from_pool)
+		proof_must(snoo_free(ctx, copy), "snoo_free");
 	printf("%" PRIu64 " lent, %" PRIu64 " copied\n", lent, copied);
 	proof_leave(ctx);
 	return 0;

@@ -239,6 +239,29 @@ static void test_a_block_for_loans_has_a_length(void **state)
 	shm_block_measure(&desc, 0);
 }
 
+/* Home wants to write a block that somebody may be copying from. */
+static void test_a_copy_sees_that_it_came_too_late(void **state)
+{
+	uint32_t gen = 7;
+	uint64_t word;
+
+	(void)state;
+	set(7, HOME, SNOO_ABI_BLOCK_BUSY);
+	word = shm_block_look(&desc);
+	assert_false(shm_block_revoke(&desc, OTHER, &gen));
+	assert_true(shm_block_still(&desc, word));
+	assert_true(shm_block_revoke(&desc, HOME, &gen));
+	assert_int_equal(gen, 8);
+	expect(8, HOME, SNOO_ABI_BLOCK_BUSY);
+	assert_false(shm_block_still(&desc, word));
+	/* Who held it under the old one cannot give it back. */
+	assert_false(shm_block_give(&desc, HOME, 7));
+	set(9, HOME, SNOO_ABI_BLOCK_FREE);
+	assert_false(shm_block_revoke(&desc, HOME, &gen));
+	assert_int_equal(gen, 8);
+	expect(9, HOME, SNOO_ABI_BLOCK_FREE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_seize_takes_it_whatever_it_does),
 		cmocka_unit_test(test_generations_run_through_2_to_the_32),
 		cmocka_unit_test(test_a_block_for_loans_has_a_length),
+		cmocka_unit_test(test_a_copy_sees_that_it_came_too_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
