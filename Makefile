@@ -491,6 +491,11 @@ bench-quick: deps-bench ## the same, in a minute
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/run.sh --quick
 
+# bench-NAME: one thing, by bench/NAME.sh
+bench-%: bench/%.sh
+	@$(SUBMAKE) -j$$(nproc) all
+	@B='$(BABS)' $<
+
 # ---- checkers ---------------------------------------------------------------
 
 C_FILES := $(sort $(shell find include shm hal client daemon tools bench examples \

@@ -8,9 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/alloc.h"
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
 #include "client/order.h"
 #include "client/regs.h"
 
@@ -37,6 +39,8 @@ static int alive_open(struct snoo *ctx)
 void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
+	alloc_fini(ctx);
+	loan_fini(ctx);
 	bells_fini(ctx);
 	regs_fini(ctx);
 	if (ctx->peers) {
@@ -69,6 +73,7 @@ int context_new(struct snoo **out)
 	list_init(&ctx->busy);
 	list_init(&ctx->wild);
 	list_init(&ctx->arrivals);
+	list_init(&ctx->allocs);
 	list_init(&ctx->retired);
 	list_init(&ctx->request_pool);
 	list_init(&ctx->arrival_pool);

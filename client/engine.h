@@ -4,7 +4,7 @@
  *
  * Modules, top to bottom; each calls only those below it:
  *
- *   snoo.c mpi.c      public calls: check arguments
+ *   snoo.c p2p.c loans.c mpi.c   public calls: check arguments
  *   coll.c            barrier, on sends and receives alone
  *   wait.c            spin, yield, arm, sleep: until a request is complete
  *   progress.c        one round: news, newcomers, lines, pumps
@@ -20,6 +20,8 @@
  *   channel.c         one peer: ring pair, answers, when to ring the bell
  *   bells.c           how: eventfds, where a futex does not reach
  *   lend.c            our grant of blocks
+ *   alloc.c           buffers in the pool
+ *   loan.c            blocks that messages are built in and read from
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
  *   request.c token.c list.h
@@ -85,6 +87,8 @@ struct peer {
 	uint64_t ahead;			/* number of the next one in its
 					 * channel, less turn */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
+	uint32_t held;			/* its loans that we have not released */
+	uint32_t gone_epoch;		/* of its GONE; 0: it is there */
 	uint32_t stream_out;		/* blocks of transfers on their way */
 	struct shm_tx tx;
 	struct shm_rx rx;
@@ -127,11 +131,15 @@ struct snoo_request {
 	uint64_t message;		/* bytes of the whole message */
 	uint32_t from;			/* who sent it */
 	uint32_t mark;			/* its tag */
+	struct loan *loan;		/* a send of this block; or NULL */
+	struct loan *pool;		/* offered from this block; or NULL */
+	struct view *view;		/* a receive for this view; or NULL */
 };
 
 enum arrival_kind {
 	ARRIVAL_LINE,			/* payload in data */
 	ARRIVAL_BLOCK,			/* payload in the sender's block */
+	ARRIVAL_LOAN,			/* the same; it may stay there */
 	ARRIVAL_HEAP,			/* payload in heap */
 	ARRIVAL_OFFER,			/* payload at the sender */
 	ARRIVAL_SELF,			/* payload in our own send request */
@@ -148,9 +156,11 @@ struct arrival {
 	uint16_t context;
 	uint64_t length;
 	uint64_t number;		/* of a parked one */
-	uint32_t unit;			/* BLOCK */
-	uint32_t generation;		/* BLOCK */
+	uint32_t unit;			/* BLOCK, LOAN, OFFER */
+	uint32_t generation;		/* BLOCK, LOAN, OFFER */
 	uint64_t token;			/* OFFER: the sender's */
+	uint64_t ways;			/* OFFER */
+	uint64_t offset;		/* OFFER */
 	void *heap;			/* HEAP */
 	struct snoo_request *self;	/* SELF */
 	unsigned char data[SNOO_ABI_INLINE_MAX];
@@ -190,6 +200,8 @@ struct session {
 	bool ring_dirty;		/* of some peer, ring_due */
 	uint32_t minor;			/* of the wire protocol */
 	bool look_due;			/* LOOK, not said yet */
+	bool loan_due;			/* LOAN, not said yet */
+	struct snoo_wire_loan loan;	/* not answered yet; serial 0: none */
 };
 
 /** struct registers - Small messages by way of the daemon; see regs.c */
@@ -270,6 +282,9 @@ struct snoo {
 	struct list retired;		/* rings that a channel moved out of */
 	struct lend_class lend[LEND_SIZES];
 	uint8_t *lend_known;		/* bit for each unit of the arena */
+	struct loans *loans;		/* loan.c; NULL: never used */
+	struct list allocs;		/* alloc.c: the application's buffers */
+	bool released;			/* the last loan of somebody gone */
 	uint64_t used;			/* bytes through blocks */
 	uint64_t eager_bytes;
 	struct token_table offers;	/* sends that wait */

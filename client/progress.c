@@ -103,6 +103,8 @@ int progress(struct snoo *ctx)
 		work += news_read(ctx);
 	if (ctx->going)
 		work += news_gone(ctx);
+	if (ctx->released)
+		news_released(ctx);
 	work += channel_newcomers(ctx);
 	if (ctx->registers.open)
 		work += regs_in_drain(ctx) + regs_turn(ctx);
@@ -125,7 +127,7 @@ int progress(struct snoo *ctx)
 		channel_retired(ctx);
 	if (ctx->session.need_dirty || ctx->session.ack ||
 	    ctx->session.epoch || ctx->session.ring_dirty ||
-	    ctx->session.look_due)
+	    ctx->session.look_due || ctx->session.loan_due)
 		session_flush(ctx);
 	return work;
 }

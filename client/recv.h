@@ -3,6 +3,7 @@
 #ifndef CLIENT_RECV_H
 #define CLIENT_RECV_H
 
+#include "client/alloc.h"
 #include "client/engine.h"
 
 /**
@@ -35,9 +36,25 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
 	       uint32_t generation);
 
-/** recv_accept() - Ask for an offered message; completes @req on failure */
-void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
-		 uint32_t tag, uint64_t token, uint64_t length);
+/**
+ * recv_loan() - Complete @req with a message that may be read where it is
+ *
+ * A view keeps the block; others copy and release it.
+ */
+void recv_loan(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+	       uint32_t tag, uint32_t unit, uint32_t generation,
+	       uint64_t length);
+
+/** recv_drop() - Nobody will receive @a: give its block back, forget it */
+void recv_drop(struct snoo *ctx, struct peer *p, struct arrival *a);
+
+/**
+ * recv_offer() - Fetch an offered message, or ask for it
+ *
+ * Completes @req if it was fetched, or on failure.
+ */
+void recv_offer(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, const struct offer *o);
 
 /**
  * recv_stream() - Payload of an accepted transfer

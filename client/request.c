@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/alloc.h"
 #include "client/engine.h"
 
 struct snoo_request *request_new(struct snoo *ctx)
@@ -39,6 +40,8 @@ void request_done(struct snoo *ctx, struct snoo_request *req, int error)
 	list_remove(&req->link);
 	req->error = error;
 	req->done = true;
+	if (req->pool)
+		alloc_ended(ctx, req, error);
 	if (req->counted) {
 		req->counted = false;
 		ctx->moving--;

@@ -14,6 +14,7 @@
 
 #include "daemon/attach.h"
 #include "daemon/control.h"
+#include "daemon/loans.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
@@ -180,6 +181,7 @@ void adopt_tell(struct rank *r)
 			attach_confirmed(r);
 	}
 	s->resumed = state_epoch(r->dom);
+	loans_adopted(r);
 	post_resumed(r);
 	regs_adopted(r);
 	if (r->rings[SMALL] == 0)

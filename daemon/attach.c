@@ -124,6 +124,18 @@ static int keep_fds(struct rank *r, const struct session *s)
 	return ret;
 }
 
+/* The version in force: its own, ours, and that of whoever is in between. */
+static uint32_t minor_of(const struct session *s)
+{
+	uint32_t minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
+							    SNOO_WIRE_MINOR;
+
+	/* LENT would be nonsense to an older guest daemon. */
+	if (s->vm && s->vm->led.minor < 2 && minor > 3)
+		minor = 3;
+	return minor;
+}
+
 static void fill(struct rank *r, const struct session *s,
 		 const struct job_seat *seat)
 {
@@ -143,8 +155,7 @@ static void fill(struct rank *r, const struct session *s,
 	/* Whoever is gone by now has never heard of it. */
 	r->led.acked = r->job->led.gone_epoch;
 	r->led.peer_pid = s->hello.pid;
-	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
-		       SNOO_WIRE_MINOR;
+	r->led.minor = minor_of(s);
 	r->led.attached_ns = wall_ns();
 	r->led.vm = s->vm_slot;
 	r->led.sid = s->sid;

@@ -344,6 +344,11 @@ void post_grant(struct rank *r, const struct snoo_wire_block *block,
 	post(r->session, &u, bytes);
 }
 
+void post_lent(struct rank *r, const struct snoo_wire_lent *m)
+{
+	post(r->session, m, sizeof(*m));
+}
+
 void post_gone(struct rank *r, const struct rank *gone)
 {
 	struct snoo_wire_gone m = {

@@ -37,6 +37,7 @@ void post_rings(struct rank *r, const struct snoo_wire_ring *ring,
 void post_grant(struct rank *r, const struct snoo_wire_block *block,
 		uint32_t n);
 /* Rings @r whatever it does. */
+void post_lent(struct rank *r, const struct snoo_wire_lent *m);
 void post_gone(struct rank *r, const struct rank *gone);
 void post_resumed(struct rank *r);
 /* Where its register rings are, and whether they are in use; nothing to a rank

@@ -78,8 +78,8 @@ struct shared {
  *		- PINNED must come first; limits.handshake_ms, then the end
  *		- counts against limits.handshakes_per_uid
  * ATTACHED:	PINNED has come, so the fd has arrived
- *		- NEED, ACK, RING, LOOK, LEAVE, PINNED again; STATE after
- *		  RESUMED
+ *		- NEED, ACK, RING, LOOK, LOAN, LEAVE, PINNED again; STATE
+ *		  after RESUMED
  * LEAVING:	LEAVE has come, BYE is on its way, the rank is LEFT
  *		- nothing may come but end of file
  * ENDED:	socket closed; the struct goes at the end of this turn
@@ -166,6 +166,7 @@ struct rank {
 	uint32_t rings[SIZES];		/* that it holds */
 	uint32_t blocks[SIZES];
 	uint32_t fair[SIZES];		/* blocks, as last shared out */
+	uint64_t loan_bytes;		/* in blocks for loans that it holds */
 	struct sched_rank sched;
 };
 

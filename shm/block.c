@@ -9,6 +9,8 @@
  *   COPY    give: release          take: acquire          the reader's copy is complete
  *                                                         before home writes again
  *   RECALL  recall: CAS FREE->NONE take: CAS FREE->BUSY   exactly one of the two wins
+ *   REVOKE  revoke: CAS, then a    still: a fence         a copy that is not all old
+ *           fence release          acquire, then a look   is not taken for the message
  *
  * The bytes of a block travel under LINE (shm/ring.c): home writes them, then
  * publishes the line that names the block.
@@ -68,6 +70,27 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 		      block_word(generation, home, SNOO_ABI_BLOCK_FREE));
 }
 
+bool shm_block_revoke(struct snoo_abi_desc *d, uint32_t home,
+		      uint32_t *generation)
+{
+	bool done = change(d, block_word(*generation, home, SNOO_ABI_BLOCK_BUSY),
+			   block_word(*generation + 1, home,
+				      SNOO_ABI_BLOCK_BUSY));
+
+	/* REVOKE: who reads what home writes now sees the new generation. */
+	atomic_thread_fence(memory_order_release);
+	if (done)
+		++*generation;
+	return done;
+}
+
+bool shm_block_still(const struct snoo_abi_desc *d, uint64_t word)
+{
+	/* REVOKE: the copy comes before the look. */
+	atomic_thread_fence(memory_order_acquire);
+	return shm_block_look(d) == word;
+}
+
 uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
 {
 	uint32_t next = block_generation(shm_block_look(d)) + 1;
@@ -77,6 +100,20 @@ uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
 			      block_word(next, home, SNOO_ABI_BLOCK_FREE),
 			      memory_order_release);
 	return next;
+}
+
+void shm_block_measure(struct snoo_abi_desc *d, uint32_t units)
+{
+	/* Relaxed: shm_block_grant() releases it, GRANT. */
+	atomic_store_explicit(&d->units, units, memory_order_relaxed);
+}
+
+uint64_t shm_block_bytes(const struct snoo_abi_desc *d)
+{
+	/* Relaxed: the line that names the block was acquired, LINE. */
+	return (uint64_t)atomic_load_explicit(&d->units,
+					      memory_order_relaxed) *
+	       SNOO_ABI_UNIT;
 }
 
 bool shm_block_recall(struct snoo_abi_desc *d, uint32_t home)

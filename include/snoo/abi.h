@@ -51,7 +51,8 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	3	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER */
+#define SNOO_ABI_MINOR	4	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
+				 * 4: LOAN */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -111,7 +112,8 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * DATA*    length         payload ...                           (* flag STREAM: a run, see below)
  * BLOCK    match          index | gen   length      0
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
- * OFFER    match          tx token      length      ways        offset
+ * LOAN     match          index | gen   length      0                     (may be read in place)
+ * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL)
  * ACCEPT   tx token       rx token      length      way
  * DONE     tx token       status
  * CANCEL   tx token       0                                               (sender: end this offer)
@@ -161,9 +163,9 @@ enum snoo_abi_verb {
 /**
  * struct snoo_abi_register - A register message on its way to or from the daemon
  *
- * The messages (DATA, BLOCK without STREAM, OFFER: the envelopes) of one rank
- * to another are numbered from 0 on, however they travel.  Of what comes in a
- * channel the number follows from the one before it, unless a NUMBER line
+ * The messages (DATA, BLOCK without STREAM, LOAN, OFFER: the envelopes) of one
+ * rank to another are numbered from 0 on, however they travel.  Of what comes
+ * in a channel the number follows from the one before it, unless a NUMBER line
  * says it; what comes through the registers says its own.  The receiver
  * matches each in its turn, keeps those that come early, and drops one whose
  * number it has had: so a message may be sent again on the other path.
@@ -189,7 +191,8 @@ SNOO_ABI_SIZE(struct snoo_abi_register,       72);
 enum snoo_abi_way {
 	SNOO_ABI_WAY_STREAM	= 0x1,	/* blocks and pieces */
 	SNOO_ABI_WAY_CMA	= 0x2,	/* process_vm_readv at word 5 */
-	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5 */
+	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5, in the block
+					 * of word 6: copy, then DONE */
 };
 
 /* Status of a DONE line. */
@@ -281,6 +284,7 @@ struct snoo_abi_rank {
 					 * SNOO_ABI_UNLIMITED: no limit */
 	_Atomic uint32_t core;		/* kernel's number, or UINT32_MAX */
 	_Atomic uint32_t registers;	/* 1: register messages can reach it */
+	_Atomic uint32_t minor;		/* of wire.h; from 4 on it takes LOAN */
 
 	alignas(SNOO_ABI_PAIR)
 	_Atomic uint64_t wait;		/* mode, wanted source: below */
@@ -312,6 +316,7 @@ SNOO_ABI_AT(struct snoo_abi_rank, sharers,       0x014);
 SNOO_ABI_AT(struct snoo_abi_rank, allow,         0x018);
 SNOO_ABI_AT(struct snoo_abi_rank, core,          0x020);
 SNOO_ABI_AT(struct snoo_abi_rank, registers,     0x024);
+SNOO_ABI_AT(struct snoo_abi_rank, minor,         0x028);
 SNOO_ABI_AT(struct snoo_abi_rank, wait,          0x080);
 SNOO_ABI_AT(struct snoo_abi_rank, used,          0x100);
 SNOO_ABI_AT(struct snoo_abi_rank, want,          0x108);
@@ -360,6 +365,7 @@ enum snoo_abi_call {
 	SNOO_ABI_CALL_BARRIER	= 5,
 	SNOO_ABI_CALL_INIT	= 6,
 	SNOO_ABI_CALL_FINALIZE	= 7,
+	SNOO_ABI_CALL_LOAN	= 8,
 };
 
 /**
@@ -375,18 +381,26 @@ enum snoo_abi_call {
  *
  *   NONE -> FREE ! daemon    grants the block to `home`, raises generation
  *   FREE -> BUSY   home      takes it, raises generation
- *   BUSY -> FREE   receiver  has copied it out; or home, if nobody got it
+ *   BUSY -> FREE   receiver  has copied it out, or read it in place (LOAN);
+ *                            or home, if nobody got it
  *   FREE -> NONE   daemon    recalls it, also while home computes; raises it
  *   BUSY -> NONE ! daemon    after the death of home, when nobody reads it
  *
  * Only the unit at which a block starts counts; the daemon's ledger alone
  * says who really owns what.
+ *
+ * units: how long a block for loans is, written by the daemon before it grants
+ * it; 0 for others.  The receiver of a LOAN compares the length with it.
  */
 struct snoo_abi_desc {
 	alignas(SNOO_ABI_LINE)
 	_Atomic uint64_t word;
-	uint64_t reserved[7];
+	_Atomic uint32_t units;
+	uint32_t reserved0;
+	uint64_t reserved[6];
 };
+
+SNOO_ABI_AT(struct snoo_abi_desc, units, 8);
 
 SNOO_ABI_SIZE(struct snoo_abi_desc, SNOO_ABI_LINE);
 

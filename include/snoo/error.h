@@ -33,7 +33,10 @@
  *   ERANGE		rank number not below the size
  *   ENOSPC		more ranks than the domain allows
  *   EPROTONOSUPPORT	daemon and library speak different versions
- *   ENOMEM		no memory
+ *   ENOMEM		no memory; of a loan: no piece of the pool that large
+ *   EAGAIN		of a loan: our share of the pool's traffic is used up for
+ *			now; a copy would wait for it
+ *   EBUSY		a send from that buffer is not complete
  */
 #ifndef SNOO_ERROR_H
 #define SNOO_ERROR_H

@@ -56,6 +56,7 @@ static void rank(void)
 	FIELD(snoo_abi_rank, allow);
 	FIELD(snoo_abi_rank, core);
 	FIELD(snoo_abi_rank, registers);
+	FIELD(snoo_abi_rank, minor);
 	FIELD(snoo_abi_rank, wait);
 	FIELD(snoo_abi_rank, used);
 	FIELD(snoo_abi_rank, want);
@@ -72,6 +73,8 @@ static void arena(void)
 {
 	SIZE(snoo_abi_desc);
 	FIELD(snoo_abi_desc, word);
+	FIELD(snoo_abi_desc, units);
+	FIELD(snoo_abi_desc, reserved0);
 	FIELD(snoo_abi_desc, reserved);
 	SIZE(snoo_abi_register);
 	FIELD(snoo_abi_register, peer);
@@ -179,6 +182,7 @@ static void abi_values(void)
 	VALUE(SNOO_ABI_CALL_BARRIER);
 	VALUE(SNOO_ABI_CALL_INIT);
 	VALUE(SNOO_ABI_CALL_FINALIZE);
+	VALUE(SNOO_ABI_CALL_LOAN);
 	VALUE(SNOO_ABI_DESC_HOME_SHIFT);
 	VALUE(SNOO_ABI_DESC_HOME_MASK);
 	VALUE(SNOO_ABI_DESC_GEN_SHIFT);
@@ -279,6 +283,18 @@ static void wire_down(void)
 	FIELD(snoo_wire_start, head);
 	FIELD(snoo_wire_start, size);
 	FIELD(snoo_wire_start, reserved);
+	SIZE(snoo_wire_loan);
+	FIELD(snoo_wire_loan, head);
+	FIELD(snoo_wire_loan, bytes);
+	FIELD(snoo_wire_loan, serial);
+	FIELD(snoo_wire_loan, reserved);
+	SIZE(snoo_wire_lent);
+	FIELD(snoo_wire_lent, head);
+	FIELD(snoo_wire_lent, serial);
+	FIELD(snoo_wire_lent, error);
+	FIELD(snoo_wire_lent, unit);
+	FIELD(snoo_wire_lent, generation);
+	FIELD(snoo_wire_lent, bytes);
 	SIZE(snoo_wire_registers);
 	FIELD(snoo_wire_registers, head);
 	FIELD(snoo_wire_registers, flags);
@@ -403,6 +419,8 @@ static void wire_values(void)
 	VALUE(SNOO_WIRE_BELLS_ALL);
 	VALUE(SNOO_WIRE_BELLS_POLL);
 	VALUE(SNOO_WIRE_LOOK);
+	VALUE(SNOO_WIRE_LOAN);
+	VALUE(SNOO_WIRE_LENT);
 	VALUE(SNOO_WIRE_REGISTERS);
 	VALUE(SNOO_WIRE_REGISTERS_ON);
 	VALUE(SNOO_WIRE_GONE_REGISTERS);

@@ -55,6 +55,13 @@ for n in 1 2 3 5; do
 	is "ring: $n ranks" "$?:$out" "0:3 laps through $n ranks: $sum, expected $sum"
 done
 
+# ---- loan
+out=$(run -n 2 "$EX/loan")
+is "loan: rank 1 reads what rank 0 drew" "$?:$out" \
+	"0:524288 of 1048576 dots are white"
+out=$(run -n 1 "$EX/loan")
+is "loan: alone it fails" "$?" 1
+
 # ---- pingpong
 out=$(run -n 2 "$EX/pingpong")
 is "pingpong ends well" "$?" 0
