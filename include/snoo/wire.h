@@ -44,8 +44,9 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		3u	/* 2: BELLS, RING, map_offset, RUN
-					 * 3: REGISTERS, LOOK */
+#define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
+					 * 3: REGISTERS, LOOK
+					 * 4: meets in its job's area */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
