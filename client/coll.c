@@ -1,67 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * coll.c - collectives, on sends and receives alone
- *
- * Barrier: in round k each rank tells the one 2^k above it and waits for the
- * one 2^k below it; after ceil(log2 n) rounds everybody has heard, directly
- * or not, of everybody.  The tag is the round; successive barriers need no
- * other mark, because messages between two ranks do not overtake.
- *
- * Source: D. Hensgen, R. Finkel, U. Manber, Two algorithms for barrier
- * synchronization, Int. J. Parallel Programming 17 (1988).
- */
+/* coll.c - public functions: collectives */
 
-#include "client/coll.h"
+#include "client/check.h"
+#include "client/coll_barrier.h"
 
-#include "client/recv.h"
-#include "client/send.h"
-#include "client/wait.h"
-
-static int round_trip(struct snoo *ctx, uint32_t to, uint32_t from,
-		      uint32_t tag)
+int snoo_barrier(struct snoo *ctx)
 {
-	struct snoo_request send, recv;
-	int ret;
+	int ret = check_context(ctx);
 
-	request_init(&send, REQUEST_SEND);
-	request_init(&recv, REQUEST_RECV);
-	send.context = recv.context = ENGINE_CONTEXT_COLL;
-	send.tag = recv.tag = tag;
-	send.peer = to;
-	recv.peer = from;
-
-	ret = recv_start(ctx, &recv);
-	if (ret)
-		return ret;
-	ret = send_start(ctx, &send, false);
-	if (ret) {
-		if (!recv.done)
-			recv_cancel(ctx, &recv, ret);
-		return ret;
-	}
-	ret = wait_request(ctx, &recv, SNOO_ABI_CALL_BARRIER);
-	if (ret == 0)
-		ret = wait_request(ctx, &send, SNOO_ABI_CALL_BARRIER);
-	if (!recv.done)
-		recv_cancel(ctx, &recv, ret);
-	if (!send.done)
-		send_cancel(ctx, &send, ret);
-	if (ret == 0)
-		ret = recv.error ? recv.error : send.error;
-	return ret;
-}
-
-int coll_barrier(struct snoo *ctx)
-{
-	uint32_t n = (uint32_t)snoo_size(ctx);
-	uint32_t round = 0;
-
-	for (uint32_t step = 1; step < n; step *= 2) {
-		int ret = round_trip(ctx, (ctx->rank + step) % n,
-				     (ctx->rank + n - step) % n, round++);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return ret ? ret : coll_barrier(ctx);
 }
