@@ -179,6 +179,7 @@ static const struct {
 	{ ERANGE, "the rank number is not below the size" },
 	{ ENOSPC, "more ranks than the domain allows" },
 	{ EPROTONOSUPPORT, "daemon and library speak different versions" },
+	{ EOPNOTSUPP, "collectives need a job of a stated size, whose daemon and libraries know them" },
 	{ ENOMEM, "no memory" },
 };
 

@@ -33,6 +33,8 @@
  *   ERANGE		rank number not below the size
  *   ENOSPC		more ranks than the domain allows
  *   EPROTONOSUPPORT	daemon and library speak different versions
+ *   EOPNOTSUPP		a collective in a job without a stated size, or with an
+ *			older daemon or library
  *   ENOMEM		no memory
  */
 #ifndef SNOO_ERROR_H
