@@ -11,6 +11,7 @@
  *	api_isend(), api_irecv()	fill an api_request
  *	api_waitall()
  *	api_barrier()
+ *	api_allreduce()			the sum of doubles
  *	API_NAME
  */
 #ifndef BENCH_API_H

@@ -80,6 +80,11 @@ static inline void api_barrier(void)
 	MPI_Barrier(MPI_COMM_WORLD);
 }
 
+static inline void api_allreduce(const double *in, double *out, size_t n)
+{
+	MPI_Allreduce(in, out, (int)n, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+}
+
 #endif /* BENCH_MPI */
 
 #endif /* BENCH_API_MPI_H */

@@ -74,4 +74,10 @@ static inline void api_barrier(void)
 	api_must(snoo_barrier(api_ctx), "snoo_barrier");
 }
 
+static inline void api_allreduce(const double *in, double *out, size_t n)
+{
+	api_must(snoo_allreduce(api_ctx, in, out, n, SNOO_DOUBLE, SNOO_SUM),
+		 "snoo_allreduce");
+}
+
 #endif /* BENCH_API_SNOO_H */

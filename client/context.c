@@ -13,6 +13,7 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/loan.h"
+#include "client/meet.h"
 #include "client/order.h"
 #include "client/regs.h"
 
@@ -50,6 +51,8 @@ void context_free(struct snoo *ctx)
 	request_fini(ctx);
 	token_fini(&ctx->offers);
 	token_fini(&ctx->accepts);
+	meet_fini(ctx);
+	free(ctx->coll_room);
 	free(ctx->peers);
 	free(ctx->rx);
 	if (ctx->old_affinity)

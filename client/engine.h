@@ -4,10 +4,14 @@
  *
  * Modules, top to bottom; each calls only those below it:
  *
- *   snoo.c p2p.c loans.c mpi.c   public calls: check arguments
- *   coll.c            barrier, on sends and receives alone
+ *   snoo.c p2p.c loans.c mpi.c coll.c  public calls: check arguments
+ *   coll_reduce.c coll_move.c  collectives: how by size, the large ones by steps
+ *   coll_step.c       messages of a collective
+ *   coll_meet.c       meetings: enter, wait; the small ones are done there
+ *   coll_op.c         operations on types
  *   wait.c            spin, yield, arm, sleep: until a request is complete
- *   progress.c        one round: news, newcomers, lines, pumps
+ *   progress.c        one round: news, newcomers, lines, pumps, meeting
+ *   meet.c            where all ranks meet: arrive, look, wake
  *   news.c            what the daemon says: rings, grants, deaths
  *   regs_in.c         messages that come by the daemon's register service
  *   arrive.c          one line that came in
@@ -43,6 +47,7 @@
 #include "hal/hal.h"
 #include "shm/counters.h"
 #include "shm/job.h"
+#include "shm/meet.h"
 #include "shm/region.h"
 #include "shm/ring.h"
 #include "shm/wake.h"
@@ -231,6 +236,27 @@ struct bells {
 	int *fd;			/* that we listen to */
 };
 
+/** struct meet - Where all ranks of the job meet; see meet.c */
+struct meet {
+	bool known;			/* `on` is settled */
+	bool on;			/* the job has such a place */
+	bool waiting;			/* progress looks at it */
+	bool due;			/* arrived, but given up waiting */
+	struct shm_meet area;
+	uint64_t number;		/* the meeting that we arrived at last */
+	uint64_t complete;		/* all are known to have been there */
+	uint64_t until;			/* the one that we wait for */
+	uint32_t from;			/* this rank in it, or ENGINE_ANY: all */
+	uint32_t at;			/* the first one not seen yet */
+	int error;			/* why it will not be; negative errno */
+	uint64_t what, bytes;		/* of `number`, while it is due */
+	size_t carried;			/* by the meetings before, likewise */
+	uint32_t *mates;		/* other ranks on our core */
+	uint32_t nmates;
+	uint32_t mate;			/* the first one not seen yet */
+	uint32_t since;			/* meetings since we looked who that is */
+};
+
 /** struct idle - How long a call has been waiting; see wait.c */
 struct idle {
 	uint64_t start_ns;
@@ -278,6 +304,8 @@ struct snoo {
 	struct session session;
 	struct registers registers;
 	struct bells bells;
+	struct meet meet;
+	unsigned char *coll_room;	/* coll_step.h; NULL: not needed yet */
 	struct spares spare[LEND_SIZES];
 	struct list retired;		/* rings that a channel moved out of */
 	struct lend_class lend[LEND_SIZES];

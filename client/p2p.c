@@ -2,7 +2,6 @@
 /* p2p.c - public functions: messages between two ranks */
 
 #include "client/check.h"
-#include "client/coll.h"
 #include "client/fast.h"
 #include "client/match.h"
 #include "client/member.h"
@@ -413,11 +412,4 @@ int snoo_probe(struct snoo *ctx, int src, int tag, struct snoo_status *status)
 	}
 	wait_end(ctx, &idle);
 	return found ? 0 : ret;
-}
-
-int snoo_barrier(struct snoo *ctx)
-{
-	int ret = check_context(ctx);
-
-	return ret ? ret : coll_barrier(ctx);
 }

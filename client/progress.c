@@ -12,6 +12,7 @@
 
 #include "client/arrive.h"
 #include "client/channel.h"
+#include "client/meet.h"
 #include "client/news.h"
 #include "client/peer.h"
 #include "client/regs.h"
@@ -108,6 +109,8 @@ int progress(struct snoo *ctx)
 	work += channel_newcomers(ctx);
 	if (ctx->registers.open)
 		work += regs_in_drain(ctx) + regs_turn(ctx);
+	if (ctx->meet.waiting)
+		work += meet_look(ctx);
 
 	if (ctx->rest == SNOO_ABI_POLLING && ctx->nrx > PROGRESS_MANY) {
 		ctx->rest = SNOO_ABI_SUMMARY;

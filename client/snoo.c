@@ -183,6 +183,7 @@ static const struct {
 	{ ERANGE, "the rank number is not below the size" },
 	{ ENOSPC, "more ranks than the domain allows" },
 	{ EPROTONOSUPPORT, "daemon and library speak different versions" },
+	{ EOPNOTSUPP, "collectives need a job of a stated size, whose daemon and libraries know them" },
 	{ ENOMEM, "no memory" },
 	{ EBUSY, "a send from that buffer is not complete" },
 	{ EAGAIN, "the allowance is used up for now: send a copy, which waits" },

@@ -64,7 +64,7 @@ void wait_begin(struct idle *idle)
 static uint32_t wanted(const struct snoo *ctx)
 {
 	if (ctx->posted != 1 || ctx->moving != 0 || !list_empty(&ctx->wild) ||
-	    !list_empty(&ctx->busy) || ctx->going != 0)
+	    !list_empty(&ctx->busy) || ctx->going != 0 || ctx->meet.waiting)
 		return SNOO_ABI_ANY;
 	for (uint32_t i = 0; i < ctx->nrx; i++) {
 		if (!list_empty(&ctx->rx[i]->posted))

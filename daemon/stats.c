@@ -61,6 +61,7 @@ const char *stats_call(uint32_t call)
 		[SNOO_ABI_CALL_INIT]	 = "init",
 		[SNOO_ABI_CALL_FINALIZE] = "finalize",
 		[SNOO_ABI_CALL_LOAN]	 = "loan",
+		[SNOO_ABI_CALL_COLLECTIVE] = "collective",
 	};
 
 	return call < sizeof(names) / sizeof(names[0]) ? names[call] : "?";

@@ -21,6 +21,8 @@
 #include "shm/ring.h"
 #include "shm/wake.h"
 
+#define MEET_MINOR	4	/* of the wire protocol: such a rank meets */
+
 struct step {
 	struct domain *d;
 	const struct shm_region *region;
@@ -402,6 +404,8 @@ static void member_step(void *arg)
 	s->ret = view(s, &v);
 	if (s->ret)
 		return;
+	if (s->rank->led.minor < MEET_MINOR)
+		shm_job_no_meetings(&v);
 	m = &v.member[s->rank->led.rank];
 	/* Release: the slot was cleared for its rank before it is named. */
 	atomic_store_explicit(&m->state, state_member(s->rank),

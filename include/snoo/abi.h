@@ -52,7 +52,7 @@
  */
 #define SNOO_ABI_MAJOR	0
 #define SNOO_ABI_MINOR	4	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
-				 * 4: LOAN */
+				 * 4: LOAN, meetings */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -366,6 +366,7 @@ enum snoo_abi_call {
 	SNOO_ABI_CALL_INIT	= 6,
 	SNOO_ABI_CALL_FINALIZE	= 7,
 	SNOO_ABI_CALL_LOAN	= 8,
+	SNOO_ABI_CALL_COLLECTIVE = 9,
 };
 
 /**
@@ -425,6 +426,9 @@ enum snoo_abi_desc_state {
  *         | directory         | [receiver][sender], stride entries a row:
  *         |                   | ring offset / 64, written once by the sender
  *         +-------------------+ 0x080 + 8 * stride + 4 * stride * stride
+ *         | meetings          | if `meets` is 1: struct snoo_abi_meet for each
+ *         |                   | rank, then for each node of the tree over them
+ *         +-------------------+
  *
  * stride: the capacity, rounded up to a multiple of 32 entries, so that no
  * two receivers share a line.
@@ -436,6 +440,8 @@ struct snoo_abi_job {
 	uint32_t stride;		/* entries */
 	_Atomic uint32_t size;		/* ranks known so far */
 	_Atomic uint32_t joined;	/* ranks that have attached so far */
+	_Atomic uint32_t meets;		/* 1: the area of meetings is there and
+					 * all members use it; settled by START */
 };
 
 SNOO_ABI_AT(struct snoo_abi_job, job,      0x000);
@@ -443,6 +449,7 @@ SNOO_ABI_AT(struct snoo_abi_job, capacity, 0x004);
 SNOO_ABI_AT(struct snoo_abi_job, stride,   0x008);
 SNOO_ABI_AT(struct snoo_abi_job, size,     0x00c);
 SNOO_ABI_AT(struct snoo_abi_job, joined,   0x010);
+SNOO_ABI_AT(struct snoo_abi_job, meets,    0x014);
 SNOO_ABI_SIZE(struct snoo_abi_job,         0x080);
 
 struct snoo_abi_member {
@@ -457,6 +464,77 @@ enum snoo_abi_member_state {
 	SNOO_ABI_JOINED		= 1,
 	SNOO_ABI_LEFT		= 2,	/* finalized */
 	SNOO_ABI_DEAD		= 3,
+};
+
+/**
+ * struct snoo_abi_turn - A rank's, or a node's, part in one meeting
+ *
+ * All ranks of a job meet in the order in which they call collectives; the
+ * meetings are numbered from 1.  A rank fills `what`, `bytes` and its data,
+ * then stores the meeting's number in `arrived`, with release.
+ */
+struct snoo_abi_turn {
+	alignas(SNOO_ABI_LINE)
+	_Atomic uint64_t arrived;	/* number of the meeting; 0: none yet */
+	_Atomic uint64_t what;		/* below: the same at all ranks */
+	_Atomic uint64_t bytes;		/* of the call; likewise */
+	_Atomic uint64_t data[128];
+	uint64_t reserved[5];
+};
+
+SNOO_ABI_AT(struct snoo_abi_turn, what,  0x008);
+SNOO_ABI_AT(struct snoo_abi_turn, bytes, 0x010);
+SNOO_ABI_AT(struct snoo_abi_turn, data,  0x018);
+SNOO_ABI_SIZE(struct snoo_abi_turn,      0x440);
+
+/**
+ * struct snoo_abi_meet - Where one rank, or a node of the tree, meets the others
+ *
+ *   0x000 +-------------------+ even meetings
+ *         | turn[0]           |
+ *   0x440 +-------------------+ odd meetings
+ *         | turn[1]           |
+ *         +-------------------+ 0x880
+ *
+ * A rank's is written by that rank.  A node's belongs to SNOO_ABI_MEET_FAN ranks
+ * (or nodes) one after the other: whichever of them sees all of them arrived
+ * writes it, perhaps several, and then all write the same.
+ *
+ * Two turns are enough: a rank arrives at meeting n + 1 only when all have
+ * arrived at meeting n, so when it writes turn n + 2 nobody reads turn n any
+ * more.
+ *
+ * With a capacity of up to SNOO_ABI_MEET_FAN there are no nodes.  Else the
+ * ranks have ceil(capacity / SNOO_ABI_MEET_FAN) nodes, these again have nodes,
+ * and so on until so few are left; each level follows the one below it.
+ *
+ * 34 lines, not 32: so the first lines of many ranks spread over a cache's sets.
+ */
+struct snoo_abi_meet {
+	alignas(SNOO_ABI_PAIR)
+	struct snoo_abi_turn turn[2];
+};
+
+SNOO_ABI_SIZE(struct snoo_abi_meet, 0x880);
+
+#define SNOO_ABI_MEET_FAN	8	/* children of a node */
+#define SNOO_ABI_MEET_DATA	1024	/* bytes in a turn */
+
+/*
+ * what: kind in bits 0-7 (enum snoo_abi_meet_kind), type 8-15, operation 16-23
+ * (of snoo.h, 0: none), root 32-63.
+ */
+enum snoo_abi_meet_kind {
+	SNOO_ABI_MEET_BARRIER	= 1,
+	SNOO_ABI_MEET_BCAST	= 2,
+	SNOO_ABI_MEET_REDUCE	= 3,
+	SNOO_ABI_MEET_ALLREDUCE	= 4,
+	SNOO_ABI_MEET_GATHER	= 5,
+	SNOO_ABI_MEET_SCATTER	= 6,
+	SNOO_ABI_MEET_ALLGATHER	= 7,
+	SNOO_ABI_MEET_ALLTOALL	= 8,
+	SNOO_ABI_MEET_SIZES	= 254,	/* of a node: its ranks' bytes differ */
+	SNOO_ABI_MEET_UNLIKE	= 255,	/* of a node: they do not do the same */
 };
 
 /**

@@ -37,6 +37,8 @@
  *   EAGAIN		of a loan: our share of the pool's traffic is used up for
  *			now; a copy would wait for it
  *   EBUSY		a send from that buffer is not complete
+ *   EOPNOTSUPP		a collective in a job without a stated size, or with an
+ *			older daemon or library
  */
 #ifndef SNOO_ERROR_H
 #define SNOO_ERROR_H

@@ -378,11 +378,146 @@ SNOO_PUBLIC int snoo_alloc(struct snoo *ctx, size_t bytes, void **buf);
 SNOO_PUBLIC int snoo_free(struct snoo *ctx, void *buf);
 
 /**
+ * enum snoo_type - Elements of a collective
+ *
+ * Sizes and representation are the machine's.  Source: MPI 4.0, section 3.2.2.
+ */
+enum snoo_type {
+	SNOO_BYTE	= 1,	/* 8 bits without meaning */
+	SNOO_INT32	= 2,
+	SNOO_INT64	= 3,
+	SNOO_UINT32	= 4,
+	SNOO_UINT64	= 5,
+	SNOO_FLOAT	= 6,
+	SNOO_DOUBLE	= 7,
+};
+
+/**
+ * enum snoo_op - What a reduction does with two elements
+ *
+ * Sums and products of integers wrap around.  Source: MPI 4.0, section 6.9.2,
+ * which also says what is defined on what.
+ */
+enum snoo_op {
+	SNOO_SUM	= 1,	/* all but SNOO_BYTE */
+	SNOO_PROD	= 2,
+	SNOO_MIN	= 3,
+	SNOO_MAX	= 4,
+	SNOO_BAND	= 5,	/* bit by bit: integers and SNOO_BYTE */
+	SNOO_BOR	= 6,
+	SNOO_BXOR	= 7,
+	SNOO_LAND	= 8,	/* 0 or 1: integers */
+	SNOO_LOR	= 9,
+};
+
+/** The caller's part lies in the other buffer already: see each call */
+#define SNOO_IN_PLACE	((void *)-1)
+
+/*
+ * Collectives
+ *
+ * All ranks of the job take part: each calls the same ones in the same order,
+ * with the same count, type, operation and root.  A message of one is never
+ * seen by a receive or probe.  Buffers hold elements one after the other,
+ * aligned for their type, and do not overlap but for SNOO_IN_PLACE.
+ *
+ * A call returns when this rank's part is done: others may not have begun, or
+ * may still be in it.  Like every blocking call it moves on all that is
+ * outstanding, and keeps the context's time limit.
+ *
+ * Return: 0; -EMSGSIZE: the ranks' counts differ; -EINVAL: an argument is out of
+ * range, or the ranks do not call the same: then nobody's buffers mean
+ * anything, and the ranks are still in step; -EOWNERDEAD, -EPIPE, -EPROTO: a rank
+ * that has not done its part died, finalized, or broke the protocol;
+ * -ETIMEDOUT: call it again, with the same arguments, or no other;
+ * -EOPNOTSUPP: a job without a stated size (but for snoo_barrier()), or an older
+ * daemon or library; -ESTALE, -ENOTCONN, -ENODEV, -ENOMEM
+ */
+
+/**
  * snoo_barrier() - Return when all ranks of the job have called it
  *
- * Dissemination: ceil(log2 size) rounds.  Source: MPI 4.1, section 6.3.
+ * Source: MPI 4.0, section 6.3.
  */
 SNOO_PUBLIC int snoo_barrier(struct snoo *ctx);
+
+/**
+ * snoo_bcast() - @root's elements to all
+ * @buf:	@count elements: at @root what is sent, elsewhere what comes
+ *
+ * Source: MPI 4.0, section 6.4.
+ */
+SNOO_PUBLIC int snoo_bcast(struct snoo *ctx, void *buf, size_t count,
+			   enum snoo_type type, int root);
+
+/**
+ * snoo_reduce() - Put all ranks' elements together, at @root
+ * @send:	@count elements; at @root SNOO_IN_PLACE: they are in @recv
+ * @recv:	@count elements at @root: recv[i] is the result of all ranks'
+ *		send[i]; elsewhere not looked at
+ *
+ * The order is the same in every call with the same number of ranks, count,
+ * type and root; it is not the order of the ranks.
+ *
+ * Source: MPI 4.0, section 6.9.1.
+ */
+SNOO_PUBLIC int snoo_reduce(struct snoo *ctx, const void *send, void *recv,
+			    size_t count, enum snoo_type type, enum snoo_op op,
+			    int root);
+
+/**
+ * snoo_allreduce() - The same, and all ranks get the result
+ *
+ * The same bits at all of them, whatever the order.  The result of snoo_reduce()
+ * may be another one where the order matters.
+ *
+ * Source: MPI 4.0, section 6.9.6.
+ */
+SNOO_PUBLIC int snoo_allreduce(struct snoo *ctx, const void *send, void *recv,
+			       size_t count, enum snoo_type type,
+			       enum snoo_op op);
+
+/**
+ * snoo_gather() - All ranks' elements to @root, in the order of the ranks
+ * @send:	@count elements; at @root SNOO_IN_PLACE: they are in their
+ *		place in @recv
+ * @recv:	At @root size x @count elements; elsewhere not looked at
+ *
+ * Source: MPI 4.0, section 6.5.
+ */
+SNOO_PUBLIC int snoo_gather(struct snoo *ctx, const void *send, void *recv,
+			    size_t count, enum snoo_type type, int root);
+
+/**
+ * snoo_scatter() - Of @root's elements to each rank its part
+ * @send:	At @root size x @count elements; elsewhere not looked at
+ * @recv:	@count elements; at @root SNOO_IN_PLACE: its part stays in @send
+ *
+ * Source: MPI 4.0, section 6.6.
+ */
+SNOO_PUBLIC int snoo_scatter(struct snoo *ctx, const void *send, void *recv,
+			     size_t count, enum snoo_type type, int root);
+
+/**
+ * snoo_allgather() - As snoo_gather(), and all ranks get all
+ * @send:	@count elements; SNOO_IN_PLACE, at all ranks or at some: they
+ *		are in their place in @recv
+ *
+ * Source: MPI 4.0, section 6.7.
+ */
+SNOO_PUBLIC int snoo_allgather(struct snoo *ctx, const void *send, void *recv,
+			       size_t count, enum snoo_type type);
+
+/**
+ * snoo_alltoall() - From each rank to each rank @count elements
+ * @send:	size x @count elements, by destination; SNOO_IN_PLACE, at all
+ *		ranks: they are in @recv
+ * @recv:	size x @count elements, by source
+ *
+ * Source: MPI 4.0, section 6.8.
+ */
+SNOO_PUBLIC int snoo_alltoall(struct snoo *ctx, const void *send, void *recv,
+			      size_t count, enum snoo_type type);
 
 /**
  * snoo_set_timeout() - Time limit of each blocking call from now on

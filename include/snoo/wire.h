@@ -48,7 +48,7 @@
 #define SNOO_WIRE_MAJOR		0u
 #define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
 					 * 3: REGISTERS, LOOK
-					 * 4: LOAN, LENT */
+					 * 4: LOAN, LENT; meets in its job's area */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */

@@ -72,4 +72,10 @@ out=$(run -n 3 "$EX/pingpong")
 is "pingpong with three ranks fails" "$?" 1
 like "and says why" "$out" 'runs with 2 ranks, not 3'
 
+out=$(run -n 3 "$EX/pi" 100000)
+is "pi ends well" "$?" 0
+like "and is pi" "$out" 'pi is about 3\.14159265'
+out=$(run -n 2 "$EX/pi" 0)
+is "pi without steps fails" "$?" 1
+
 done_testing
