@@ -9,7 +9,7 @@
  *  4. runtime directory, locks	one daemon for each domain; in a VM also the
  *				runner, which starts programs for the host
  *  5. privs_begin()		no new privileges
- *  6. machine			topology, seats
+ *  6. machine			topology, seats; what waiting costs
  *  7. loop, signals; the machine's registers (role host)
  *  8. domains			made, or adopted from a daemon that died;
  *				in a VM (role guest) the devices and the
@@ -294,6 +294,8 @@ static int open_machine(struct shared *sh)
 
 	if (ret)
 		return ret;
+	/* It forks: before there are threads. */
+	costs_measure(&sh->costs, sh->topo);
 	policy = place_policy_find(conf_placement_name(
 						sh->conf->placement.policy));
 	return place_open(&sh->place, sh->topo, policy);

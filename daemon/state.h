@@ -28,6 +28,7 @@
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/costs.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
@@ -61,6 +62,7 @@ struct shared {
 	struct domain *domains;		/* role host */
 	struct guest *guest;		/* role guest; else NULL */
 	struct guest_run *programs;	/* the same; NULL: none */
+	struct costs costs;		/* of waiting, here */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 

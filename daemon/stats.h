@@ -43,6 +43,10 @@ void stats_regs_warning(const struct shared *sh, json_t *warnings);
 /* The register blocks, as they are now. */
 json_t *stats_registers(struct shared *sh, const struct stats_filter *f);
 
+/* stats_wait.c */
+/* What waiting costs, as measured: a member of status. */
+json_t *stats_waiting(const struct shared *sh);
+
 /* stats_vm.c */
 json_t *stats_vms(struct shared *sh, const struct stats_filter *f);
 /* Says what it was, and ends it (vm_end()). */

@@ -21,6 +21,7 @@ static const struct {
 } sources[] = {
 	{ "status",	NULL,		"snoo" },
 	{ "status",	"registers",	"snoo_registers" },
+	{ "status",	"waiting",	"snoo_waiting" },
 	{ "domains",	NULL,		"snoo_domain" },
 	{ "jobs",	NULL,		"snoo_job" },
 	{ "ranks",	NULL,		"snoo_rank" },

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stats_wait.c - what waiting costs here, as JSON: a member of status
+ */
+#include "daemon/stats.h"
+
+json_t *stats_waiting(const struct shared *sh)
+{
+	const struct costs *c = &sh->costs;
+	json_t *o = json_object();
+
+	if (c->wake_ns)
+		json_put_u64(o, "wake_ns", c->wake_ns);
+	if (c->yield_ns)
+		json_put_u64(o, "yield_ns", c->yield_ns);
+	if (c->hand_ns)
+		json_put_u64(o, "hand_ns", c->hand_ns);
+	json_put_u64(o, "spin_ns", costs_spin_ns(c));
+	if (*c->why)
+		json_put_str(o, "why", c->why);
+	return o;
+}
