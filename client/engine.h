@@ -7,6 +7,7 @@
  *   snoo.c mpi.c      public calls: check arguments
  *   coll.c            barrier, on sends and receives alone
  *   wait.c            spin, yield, arm, sleep: until a request is complete
+ *   patience.c        which of these comes next
  *   progress.c        one round: news, newcomers, lines, pumps
  *   news.c            what the daemon says: rings, grants, deaths
  *   regs_in.c         messages that come by the daemon's register service
@@ -37,6 +38,7 @@
 #include <snoo/wire.h>
 
 #include "client/list.h"
+#include "client/patience.h"
 #include "client/token.h"
 #include "hal/hal.h"
 #include "shm/counters.h"
@@ -225,7 +227,7 @@ struct idle {
 	uint64_t deadline_ns;		/* 0: none */
 	uint32_t rounds;		/* that found nothing */
 	uint32_t busy;			/* that found something */
-	uint32_t unpaid;		/* yields that brought nothing */
+	struct patience_wait patience;
 };
 
 struct snoo {
@@ -277,9 +279,8 @@ struct snoo {
 	struct list request_pool;
 	struct list arrival_pool;
 
-	uint64_t spin_ns;
+	struct patience patience;
 	uint64_t timeout_ns;
-	uint64_t doze_until_ns;		/* no yielding before: it did not pay */
 	bool waiting_for_blocks;	/* want words are set */
 	void *old_affinity;		/* before we were pinned */
 };
