@@ -46,6 +46,7 @@ struct guest;
 struct guest_run;
 struct regs;
 struct regs_rank;
+struct telemetry;
 struct vm;
 struct domain;
 struct job;
@@ -203,6 +204,7 @@ struct domain {
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
+	struct telemetry *telemetry;	/* NULL: not opened yet */
 	/* A frame for the guest daemon in a VM slot; NULL: no bells. */
 	void (*to_guest)(struct domain *d, uint32_t slot,
 			 const struct snoo_ctl_frame *f, const void *body,

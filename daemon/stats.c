@@ -15,6 +15,7 @@
 #include "daemon/post.h"
 #include "daemon/privs.h"
 #include "daemon/span.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "shm/counters.h"
 #include "shm/wake.h"
@@ -103,6 +104,7 @@ static json_t *domain_in_short(struct domain *d)
 	json_put_u64(o, "epoch", state_epoch(d));
 	json_put_u64(o, "adoptions", led.adoptions);
 	json_put_bool(o, "contended", d->sched.contended);
+	json_put_str(o, "bpf", telemetry_describe(d));
 	return o;
 }
 
@@ -282,6 +284,7 @@ static json_t *one_rank(const struct rank *r)
 	json_put_bool(o, "sleeping", wake_mode(w.wait) ==
 		      SNOO_ABI_ASLEEP_FUTEX ||
 		      wake_mode(w.wait) == SNOO_ABI_ASLEEP_EVENTFD);
+	stats_put_run(o, r);
 	json_put(o, "counters", counters(r));
 	return o;
 }

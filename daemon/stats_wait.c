@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats_wait.c - what waiting costs here, as JSON: a member of status
+ * stats_wait.c - what waiting costs here, and who runs, as JSON
  */
 #include "daemon/stats.h"
+
+#include "daemon/telemetry.h"
 
 json_t *stats_waiting(const struct shared *sh)
 {
@@ -19,4 +21,16 @@ json_t *stats_waiting(const struct shared *sh)
 	if (*c->why)
 		json_put_str(o, "why", c->why);
 	return o;
+}
+
+void stats_put_run(json_t *o, const struct rank *r)
+{
+	struct telemetry_rank t;
+
+	if (!telemetry_of(r, &t))
+		return;
+	json_put_str(o, "run", t.state);
+	json_put(o, "run_cpu", json_integer(t.cpu));
+	json_put_u64(o, "run_waited_ns", t.waited_ns);
+	json_put_u64(o, "run_waits", t.waits);
 }

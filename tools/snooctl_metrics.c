@@ -42,7 +42,7 @@ static const char *const labels[] = {
 
 /* Numbers that are names of things, not amounts. */
 static const char *const no_amounts[] = {
-	"pid", "uid", "core", "node", "vm", "vcpu", "launch", "ring", "epoch", "gone_epoch",
+	"pid", "uid", "core", "run_cpu", "node", "vm", "vcpu", "launch", "ring", "epoch", "gone_epoch",
 	NULL,
 };
 
