@@ -74,9 +74,11 @@ say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $1 $(patsubst $B/%,%,$@);)
 
 # Lowest first.
 LAYERS := shm hal client daemon
+# One of the two goes with the daemon.
+BPF_NOT := daemon/telemetry_$(if $(filter 0,$(BPF)),bpf,none).c
 src     = $(wildcard $1/*.c $1/*/*.c)
 # obj LAYERS [TREE]: the objects of some layers, in $B/obj or $B/TREE/obj.
-srcs    = $(filter-out %.bpf.c,$(foreach l,$1,$(call src,$l)))
+srcs    = $(filter-out %.bpf.c $(BPF_NOT),$(foreach l,$1,$(call src,$l)))
 obj     = $(patsubst %.c,$B$(if $2,/$2)/obj/%.o,$(call srcs,$1))
 # lib LAYERS [TREE]: the same as archives, highest layer first for the linker.
 lib     = $(foreach l,$1,$B$(if $2,/$2)/obj/$l.a)

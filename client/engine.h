@@ -10,6 +10,7 @@
  *   coll_meet.c       meetings: enter, wait; the small ones are done there
  *   coll_op.c         operations on types
  *   wait.c            spin, yield, arm, sleep: until a request is complete
+ *   patience.c        which of these comes next
  *   progress.c        one round: news, newcomers, lines, pumps, meeting
  *   meet.c            where all ranks meet: arrive, look, wake
  *   news.c            what the daemon says: rings, grants, deaths
@@ -43,6 +44,7 @@
 #include <snoo/wire.h>
 
 #include "client/list.h"
+#include "client/patience.h"
 #include "client/token.h"
 #include "hal/hal.h"
 #include "shm/counters.h"
@@ -263,7 +265,7 @@ struct idle {
 	uint64_t deadline_ns;		/* 0: none */
 	uint32_t rounds;		/* that found nothing */
 	uint32_t busy;			/* that found something */
-	uint32_t unpaid;		/* yields that brought nothing */
+	struct patience_wait patience;
 };
 
 struct snoo {
@@ -320,9 +322,8 @@ struct snoo {
 	struct list request_pool;
 	struct list arrival_pool;
 
-	uint64_t spin_ns;
+	struct patience patience;
 	uint64_t timeout_ns;
-	uint64_t doze_until_ns;		/* no yielding before: it did not pay */
 	bool waiting_for_blocks;	/* want words are set */
 	void *old_affinity;		/* before we were pinned */
 };

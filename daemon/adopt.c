@@ -24,6 +24,7 @@
 #include "daemon/share.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "hal/hal.h"
 #include "shm/testpoint.h"
@@ -183,6 +184,7 @@ void adopt_tell(struct rank *r)
 	s->resumed = state_epoch(r->dom);
 	loans_adopted(r);
 	post_resumed(r);
+	telemetry_attach(r);
 	regs_adopted(r);
 	if (r->rings[SMALL] == 0)
 		supply_start(r);

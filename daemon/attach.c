@@ -17,6 +17,7 @@
 #include "daemon/share.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "daemon/vm_state.h"
 #include "shm/job.h"
@@ -247,6 +248,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	seat_tell_rank(r);
 	post_welcome(r);
 	SNOO_TESTPOINT("daemon_attach_welcomed");
+	telemetry_attach(r);
 	regs_attach(r);
 	log_info("rank attached domain=%s job=%s number=%u rank=%u slot=%u "
 		 "vm=%u pid=%d uid=%u cpu=%d", d->name, j->led.name,

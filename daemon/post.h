@@ -30,6 +30,8 @@ void post_discard(struct session *s);
 void post_error(struct session *s, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* How long ranks of @d spin before they sleep: as configured, or measured. */
+uint32_t post_spin_ns(const struct domain *d);
 void post_welcome(struct rank *r);
 void post_start(struct rank *r);
 void post_rings(struct rank *r, const struct snoo_wire_ring *ring,

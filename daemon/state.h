@@ -28,6 +28,7 @@
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/costs.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
@@ -45,6 +46,7 @@ struct guest;
 struct guest_run;
 struct regs;
 struct regs_rank;
+struct telemetry;
 struct vm;
 struct domain;
 struct job;
@@ -61,6 +63,7 @@ struct shared {
 	struct domain *domains;		/* role host */
 	struct guest *guest;		/* role guest; else NULL */
 	struct guest_run *programs;	/* the same; NULL: none */
+	struct costs costs;		/* of waiting, here */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
@@ -202,6 +205,7 @@ struct domain {
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
+	struct telemetry *telemetry;	/* NULL: not opened yet */
 	/* A frame for the guest daemon in a VM slot; NULL: no bells. */
 	void (*to_guest)(struct domain *d, uint32_t slot,
 			 const struct snoo_ctl_frame *f, const void *body,

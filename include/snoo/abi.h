@@ -25,7 +25,7 @@
  *   0x200000 +----------------------+ SNOO_ABI_HEAD_OFFSET
  *            | struct snoo_abi_pool | daemon, before the pool is handed out
  *            +----------------------+ hints_off, one page
- *            | hints                | the daemon's BPF program
+ *            | reserved             |
  *            +----------------------+ regs_off, nranks * 0x100
  *            | register blocks      | hal/regs.h: one block for each rank slot
  *            +----------------------+ ranks_off, nranks * 0x400

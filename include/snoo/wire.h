@@ -48,7 +48,8 @@
 #define SNOO_WIRE_MAJOR		0u
 #define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
 					 * 3: REGISTERS, LOOK
-					 * 4: LOAN, LENT; meets in its job's area */
+					 * 4: LOAN, LENT; meets in its job's area;
+					 *    costs in WELCOME */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -161,7 +162,14 @@ struct snoo_wire_welcome {
 	 */
 	uint64_t map_offset;
 	uint64_t map_skip;		/* a multiple of 2 MiB, below the head */
-	uint64_t reserved[2];
+	/*
+	 * What waiting costs where the rank runs, one way; 0: not measured.
+	 * spin_fixed: spin_ns was configured and holds whatever those say.
+	 */
+	uint32_t wake_ns;		/* a sleeper whose core is idle */
+	uint32_t yield_ns;		/* to a process that polls on this core */
+	uint32_t hand_ns;		/* a sleeper, on the waker's core */
+	uint32_t spin_fixed;
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_welcome, 8 + 4 + 28 + 16 + 16 + 8 + 16 + 32);

@@ -300,7 +300,10 @@ static void wire_down(void)
 	FIELD(snoo_wire_welcome, cores);
 	FIELD(snoo_wire_welcome, map_offset);
 	FIELD(snoo_wire_welcome, map_skip);
-	FIELD(snoo_wire_welcome, reserved);
+	FIELD(snoo_wire_welcome, wake_ns);
+	FIELD(snoo_wire_welcome, yield_ns);
+	FIELD(snoo_wire_welcome, hand_ns);
+	FIELD(snoo_wire_welcome, spin_fixed);
 	SIZE(snoo_wire_start);
 	FIELD(snoo_wire_start, head);
 	FIELD(snoo_wire_start, size);
