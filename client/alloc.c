@@ -116,16 +116,23 @@ void alloc_ended(struct snoo *ctx, struct snoo_request *req, int error)
 		shm_block_revoke(desc(ctx, b->unit), ctx->slot, &b->generation);
 }
 
+/* Where it begins in its block; the subtraction wraps if it is before that. */
+static uint64_t place(const struct snoo *ctx, const struct offer *o)
+{
+	return o->offset - ctx->region.arena_off -
+	       (uint64_t)o->unit * SNOO_ABI_UNIT;
+}
+
 bool alloc_check(const struct snoo *ctx, const struct offer *o)
 {
-	struct snoo_abi_desc *d = desc(ctx, o->unit);
-	uint64_t start = ctx->region.arena_off +
-			 (uint64_t)o->unit * SNOO_ABI_UNIT;
-	uint64_t bytes = d ? shm_block_bytes(d) : 0;
+	uint64_t at = place(ctx, o);
 
-	return shm_region_block(&ctx->region, o->unit, bytes) &&
-	       o->offset >= start && o->offset - start <= bytes &&
-	       o->length <= bytes - (o->offset - start);
+	/*
+	 * How long the block is says its descriptor, but not here: if the
+	 * offer was given up, it may be another's by now.
+	 */
+	return o->length <= UINT64_MAX - at &&
+	       shm_region_block(&ctx->region, o->unit, at + o->length);
 }
 
 bool alloc_fetch(const struct snoo *ctx, const struct peer *p,
@@ -133,8 +140,12 @@ bool alloc_fetch(const struct snoo *ctx, const struct peer *p,
 {
 	const struct snoo_abi_desc *d = desc(ctx, o->unit);
 	uint64_t word = block_word(o->generation, p->slot, SNOO_ABI_BLOCK_BUSY);
+	uint64_t at = place(ctx, o), bytes;
 
 	if (shm_block_look(d) != word)
+		return false;
+	bytes = shm_block_bytes(d);
+	if (at > bytes || o->length > bytes - at)
 		return false;
 	shm_copy(to, ctx->region.base + o->offset, (size_t)n);
 	SNOO_TESTPOINT("alloc_fetched");

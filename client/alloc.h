@@ -43,7 +43,7 @@ void alloc_offer(struct snoo *ctx, struct snoo_request *req,
 /** alloc_ended() - A send with req->pool is complete */
 void alloc_ended(struct snoo *ctx, struct snoo_request *req, int error);
 
-/** alloc_check() - Can what an offer says of the pool be true? */
+/** alloc_check() - Is what an offer names in the arena, from its block on? */
 bool alloc_check(const struct snoo *ctx, const struct offer *o);
 
 /**

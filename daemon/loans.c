@@ -10,7 +10,8 @@
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
 
-#define LOANS_PART 2u /* of the arena: one half */
+#define LOANS_PART     2u /* of the arena: one half */
+#define SHRINK_LONG_NS UINT64_C(1000000)
 
 /* ---- how much ---- */
 
@@ -47,7 +48,7 @@ static bool fits(const struct rank *r, uint64_t bytes)
 {
 	uint64_t room = room_of(r->dom), lent = lent_by(r->dom);
 
-	if (bytes > room || lent > room - bytes)
+	if (bytes > room || lent > room - bytes || r->loans >= LOANS_MAX)
 		return false;
 	return !r->dom->sched.contended || r->loan_bytes + bytes <= share_of(r);
 }
@@ -74,9 +75,25 @@ static void lend(struct rank *r, uint32_t unit, uint64_t bytes,
 		return;
 	}
 	SNOO_TESTPOINT("daemon_loan_marked");
+	r->loans++;
 	r->loan_bytes += bytes;
 	m->unit = unit;
 	m->bytes = bytes;
+}
+
+/* For one that asks: not all the time, if there are many to look at. */
+static bool shrink_for(struct domain *d)
+{
+	uint64_t start = loop_now_ns(), took;
+	uint32_t got;
+
+	if (start < d->shrink_ns)
+		return false;
+	got = loans_shrink(d);
+	took = loop_now_ns() - start;
+	if (took > SHRINK_LONG_NS)
+		d->shrink_ns = start + 2 * took;
+	return got > 0;
 }
 
 /* What copies go through is left to them, free or not. */
@@ -85,7 +102,7 @@ static bool take(struct domain *d, const struct arena_want *want,
 {
 	if (arena_take(d->arena, want, unit) > 0)
 		return true;
-	return loans_shrink(d) && arena_take(d->arena, want, unit) > 0;
+	return shrink_for(d) && arena_take(d->arena, want, unit) > 0;
 }
 
 void loans_ask(struct rank *r, const struct snoo_wire_loan *ask)
@@ -105,8 +122,8 @@ void loans_ask(struct rank *r, const struct snoo_wire_loan *ask)
 	};
 	uint32_t unit;
 
-	if (want.bytes &&
-	    (fits(r, want.bytes) || (loans_shrink(d) && fits(r, want.bytes))) &&
+	if (want.bytes && want.bytes <= room_of(d) &&
+	    (fits(r, want.bytes) || (shrink_for(d) && fits(r, want.bytes))) &&
 	    take(d, &want, &unit)) {
 		m.error = 0;
 		lend(r, unit, want.bytes, &m);
@@ -131,6 +148,7 @@ static bool is_loan(const struct rank *r, uint32_t unit,
 static void take_back(struct rank *r, const struct arena_piece *piece)
 {
 	SNOO_TESTPOINT("daemon_loan_recalled");
+	r->loans--;
 	r->loan_bytes -= arena_piece_bytes(piece->order);
 	arena_give(r->dom->arena, piece->unit);
 }
@@ -142,7 +160,7 @@ uint32_t loans_recall(struct rank *r)
 
 	/* Most ranks have none, and the list has all kinds. */
 	for (uint32_t u = arena_first(a, false, r->slot);
-	     u != ARENA_NONE && r->loan_bytes; u = next) {
+	     u != ARENA_NONE && r->loans; u = next) {
 		struct arena_piece piece;
 
 		next = arena_next(a, u);
@@ -164,6 +182,12 @@ uint32_t loans_shrink(struct domain *d)
 	return got;
 }
 
+void loans_count(struct rank *r, const struct arena_piece *piece)
+{
+	r->loans++;
+	r->loan_bytes += arena_piece_bytes(piece->order);
+}
+
 void loans_adopted(struct rank *r)
 {
 	struct arena *a = r->dom->arena;
@@ -172,7 +196,7 @@ void loans_adopted(struct rank *r)
 	loans_recall(r);
 	/* One whose descriptor is not its own was never granted. */
 	for (uint32_t u = arena_first(a, false, r->slot);
-	     u != ARENA_NONE && r->loan_bytes; u = next) {
+	     u != ARENA_NONE && r->loans; u = next) {
 		struct arena_piece piece;
 
 		next = arena_next(a, u);

@@ -14,6 +14,8 @@
  *    copies and rings always have room.
  *  - Free ones are a convenience of their holders: they are recalled from
  *    everybody when a loan, a ring or a block finds no room.
+ *  - A rank has at most LOANS_MAX, so that looking through them is short, and
+ *    who asks again and again in vain makes us look for half of the time.
  *  - While the pool is short, a rank's loans, busy ones too, may have its job's
  *    share of that half by weight, shared evenly in the job.  One that is below
  *    it and finds nothing makes the pool count as short.
@@ -26,6 +28,8 @@
 
 #include "daemon/state.h"
 
+#define LOANS_MAX	1024u		/* blocks of one rank */
+
 /* LOAN, by a peer. */
 void loans_ask(struct rank *r, const struct snoo_wire_loan *m);
 
@@ -34,6 +38,9 @@ uint32_t loans_recall(struct rank *r);
 
 /* Everybody's free ones come back; how many. */
 uint32_t loans_shrink(struct domain *d);
+
+/* It has that piece (adoption). */
+void loans_count(struct rank *r, const struct arena_piece *piece);
 
 /* It was adopted: what the last daemon lent and did not tell is taken back. */
 void loans_adopted(struct rank *r);

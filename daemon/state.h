@@ -169,7 +169,8 @@ struct rank {
 	uint32_t rings[SIZES];		/* that it holds */
 	uint32_t blocks[SIZES];
 	uint32_t fair[SIZES];		/* blocks, as last shared out */
-	uint64_t loan_bytes;		/* in blocks for loans that it holds */
+	uint32_t loans;			/* blocks for loans that it holds */
+	uint64_t loan_bytes;		/* in them */
 	struct sched_rank sched;
 };
 
@@ -234,6 +235,7 @@ struct domain {
 	struct loop_work lost_work;	/* domain.c: the pool is gone */
 	struct loop_work reap_work;	/* reap.c: look at the quarantines */
 	struct loop_work ring_work;	/* span.c: ranks with ring_due */
+	uint64_t shrink_ns;		/* loans.c: for asking, not before */
 	const char *lost;		/* why; NULL: it lives */
 };
 

@@ -417,6 +417,7 @@ void supply_count(struct rank *r)
 		small *= 2;
 	memset(r->rings, 0, sizeof(r->rings));
 	memset(r->blocks, 0, sizeof(r->blocks));
+	r->loans = 0;
 	r->loan_bytes = 0;
 	for (uint32_t u = arena_first(d->arena, false, r->slot);
 	     u != ARENA_NONE; u = arena_next(d->arena, u)) {
@@ -432,7 +433,7 @@ void supply_count(struct rank *r)
 		else if (p.kind == ARENA_BLOCK_LARGE)
 			r->blocks[LARGE]++;
 		else if (p.kind == ARENA_LOAN)
-			r->loan_bytes += arena_piece_bytes(p.order);
+			loans_count(r, &p);
 		else if (p.kind == ARENA_RING)
 			r->rings[arena_piece_bytes(p.order) > small]++;
 	}

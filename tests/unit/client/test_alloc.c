@@ -265,19 +265,58 @@ static void test_finalize_keeps_what_is_offered(void **state)
 
 /* ---- hostile ---- */
 
+/* Beyond its block: it may be another's by now, and nothing is taken there. */
+static void test_an_offer_beyond_its_block_is_not_fetched(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_lend(w, 0, 8192), generation;
+	struct snoo_abi_desc *d = shm_region_desc(&w->region, unit);
+	struct snoo_request *r;
+	struct shm_tx *tx;
+	char x = 0;
+
+	assert_int_equal(shm_block_take(d, 0,
+					block_generation(shm_block_look(d)),
+					&generation),
+			 0);
+	assert_int_equal(snoo_send(w->ctx[0], &x, 1, 1, 1), 0);
+	assert_int_equal(snoo_recv(w->ctx[1], &x, 1, 0, 1, NULL), 0);
+	tx = &w->ctx[0]->peers[1].tx;
+	for (uint64_t over = 0; over < 2; over++) {
+		uint64_t words[7] = {
+			5,
+			99,
+			8000 + over,
+			SNOO_ABI_WAY_STREAM | SNOO_ABI_WAY_POOL,
+			w->region.arena_off + (uint64_t)unit * SNOO_ABI_UNIT +
+				192,
+			line_pair(unit, generation),
+		};
+
+		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 5, &r), 0);
+		memcpy(shm_tx_words(tx), words, sizeof(words));
+		shm_tx_publish(tx, line_word(SNOO_ABI_OFFER, 0, 0, 0, 5));
+		progress(w->ctx[1]);
+		/* One byte more, and it asks the sender. */
+		assert_int_equal(r->done, over == 0);
+		snoo_cancel(w->ctx[1], &r);
+	}
+	assert_int_equal(w->ctx[1]->peers[0].state, PEER_LIVE);
+}
+
 struct claim {
 	uint64_t from; /* bytes behind the block's first */
 	uint64_t length;
 	uint32_t unit_off;
 };
 
-static void test_an_offer_outside_of_its_block_breaks_the_channel(void **state)
+static void test_an_offer_outside_of_the_arena_breaks_the_channel(void **state)
 {
 	static const struct claim claims[] = {
-		{ 0, 8193, 0 },		  { 8193, 0, 0 },
-		{ 8192, 1, 0 },		  { 1, UINT64_MAX, 0 },
-		{ UINT64_MAX, 1, 0 },	  { 0, 1, 1 }, /* no block for loans */
-		{ 0, 1, UINT32_MAX / 2 },	       /* no unit */
+		{ 0, UINT64_C(1) << 40, 0 },	{ 1, UINT64_MAX, 0 },
+		{ UINT64_MAX, 1, 0 }, /* before its first byte */
+		{ UINT64_MAX - 4096, 8192, 0 }, { 0, 1, 1 },
+		{ 0, 1, UINT32_MAX / 2 }, /* no unit */
 	};
 
 	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
@@ -327,7 +366,8 @@ int main(void)
 		T(test_an_allowance_that_is_used_up_holds),
 		T(test_a_dead_senders_offer_is_not_fetched),
 		T(test_finalize_keeps_what_is_offered),
-		T(test_an_offer_outside_of_its_block_breaks_the_channel),
+		T(test_an_offer_beyond_its_block_is_not_fetched),
+		T(test_an_offer_outside_of_the_arena_breaks_the_channel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,25 @@ static void test_loans_leave_half_to_copies(void **state)
 	fakerank_close(&f);
 }
 
+static void test_a_rank_has_so_many_and_no_more(void **state)
+{
+	struct home *h = *state;
+	struct snoo_wire_lent m;
+	struct fakerank f, g;
+	uint32_t n = 0;
+
+	attach(h, &f, "a");
+	while (n <= LOANS_MAX && ask(&f, 1, &m) == 0) {
+		hold(&f, &m);
+		n++;
+	}
+	assert_int_equal(n, LOANS_MAX);
+	attach(h, &g, "b");
+	assert_int_equal(ask(&g, 1, &m), 0);
+	fakerank_close(&f);
+	fakerank_close(&g);
+}
+
 /* A free one is a convenience: it goes to who wants it, unasked. */
 static void test_free_loans_go_to_others(void **state)
 {
@@ -273,6 +292,7 @@ static void test_adoption_takes_back_what_was_not_told(void **state)
 	want.owner = r->slot;
 	want.instance = r->led.instance;
 	assert_true(arena_take(h->d->arena, &want, &unit) > 0);
+	r->loans++;
 	r->loan_bytes += MIB;
 	loans_adopted(r);
 	assert_int_equal(lent(h), MIB);
@@ -325,6 +345,7 @@ int main(void)
 		T(test_a_loan_is_one_piece_of_the_arena),
 		T(test_a_loan_that_is_too_large_fails),
 		T(test_loans_leave_half_to_copies),
+		T(test_a_rank_has_so_many_and_no_more),
 		T(test_free_loans_go_to_others),
 		T(test_a_short_pool_has_shares),
 		T(test_a_dead_ranks_loans_stay_as_long_as_they_are_read),
