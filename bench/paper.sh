@@ -14,6 +14,8 @@
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=bench/peers.sh
+. "$TOP/bench/peers.sh"
 
 ROUNDS=5
 CAP_MS=200

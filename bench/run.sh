@@ -14,6 +14,14 @@
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=bench/peers.sh
+. "$TOP/bench/peers.sh"
+# shellcheck source=bench/sample.sh
+. "$TOP/bench/sample.sh"
+# shellcheck source=bench/pair.sh
+. "$TOP/bench/pair.sh"
+# shellcheck source=bench/crowd.sh
+. "$TOP/bench/crowd.sh"
 
 QUICK=0
 ROUNDS=
@@ -47,8 +55,7 @@ bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
 	bench/stream bench/barrier bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
-SAMPLES=$BENCH_TMP/samples
-: >"$SAMPLES"
+sample_begin
 
 peers=()
 mpich_find && peers+=(mpich)
@@ -79,59 +86,11 @@ machine_line "$machine"
 jq -r 'to_entries[] | "  \(.key)\(" " * (9 - (.key | length)))\(.value)"' <<<"$settings"
 say
 
-TTY=0
-[[ -t 1 ]] && TTY=1
-show() {
-	if ((TTY)); then
-		printf '\r  %s\033[K' "$1"
-	elif [[ ${2:-} == line ]]; then
-		say "  $1"
-	fi
-}
-
-# run API RANKS PROGRAM ARGUMENT...
-run() {
-	local api=$1 n=$2 prog=$3
-	shift 3
-	if [[ $api == snoo ]]; then
-		snoo_run "$n" "$B/bench/$prog" "$@"
-	else
-		mpi_run "$api" "$n" "$B/bench/$api/$prog" "$@"
-	fi
-}
-
-# sample API ROUND COMMAND...: its lines, marked with both.
-sample() {
-	local api=$1 round=$2 out=$BENCH_TMP/out
-	shift 2
-	"$@" >"$out" 2>"$BENCH_TMP/err" || {
-		sed 's/^/  /' "$BENCH_TMP/err" "$out" >&2
-		die "$api failed: $*"
-	}
-	sed -n 's/^[^{]*\({"bench".*}\).*$/\1/p' "$out" |
-		jq -c --arg api "$api" --argjson round "$round" \
-			'. + {api: $api, round: $round}' >>"$SAMPLES"
-}
-
 begin=$SECONDS
 for ((r = 1; r <= ROUNDS; r++)); do
 	show "round $r of $ROUNDS ($((SECONDS - begin)) s)" line
-	sample bare "$r" "$B/bench/micro/line" "$MS"
-	sample memcpy "$r" "$B/bench/copy" 64M $((MS / 2 + 1)) "${sizes[@]:1}"
-	for api in "${apis[@]}"; do
-		show "round $r of $ROUNDS: $api, 2 ranks"
-		sample "$api" "$r" run "$api" 2 pingpong -t "$MS" "${sizes[@]}"
-		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${sizes[@]:1}"
-		sample "$api" "$r" run "$api" 2 barrier -t "$MS"
-	done
-	((QUICK)) && continue
-	# More ranks than cores: there only a library that yields or sleeps
-	# comes forward.
-	for api in "${apis[@]}"; do
-		show "round $r of $ROUNDS: $api, 4 ranks"
-		sample "$api" "$r" run "$api" 4 pingpong -t "$MS" 8 64K
-		sample "$api" "$r" run "$api" 4 barrier -t "$MS"
-	done
+	pair_round "$r"
+	((QUICK)) || crowd_round "$r"
 done
 ((TTY)) && printf '\r\033[K'
 spent=$((SECONDS - begin))
