@@ -3,11 +3,14 @@
 # shellcheck shell=bash disable=SC2034
 #
 #   bench_begin              scratch folder; all that was started ends with us
+#   bench_started PID        what bench_end() ends, too; bench_ended PID
 #   daemon_start [OPTION...] a private snoo-daemon for the programs of ours
 #   daemon_stop
-#   snoo_run N PROGRAM...    N pinned ranks over that daemon
+#   snoo_run N PROGRAM...    N pinned ranks over that daemon; all on ON_CORE, if
+#                            set
 #   machine_json             what we run on
 #   machine_line JSON        the same for people
+#   first_cores N            of our affinity mask
 #   switch_points            sets REGISTER_MAX, LINES_MAX and BLOCK_MAX
 #
 # Environment: B, the build folder.
@@ -18,6 +21,7 @@ B=${B:-build}
 LIMIT=${BENCH_LIMIT_S:-120}	# seconds that one program may run
 BENCH_TMP=
 DAEMON_PID=
+declare -A BENCH_PIDS=()
 export LC_ALL=C
 
 say() { printf '%s\n' "$*"; }
@@ -29,10 +33,14 @@ die() {
 bench_end() {
 	local status=$?
 	trap - EXIT INT TERM
+	((${#BENCH_PIDS[@]})) && kill "${!BENCH_PIDS[@]}" 2>/dev/null
 	daemon_stop
 	[[ -n $BENCH_TMP ]] && rm -rf "$BENCH_TMP"
 	exit "$status"
 }
+
+bench_started() { BENCH_PIDS[$1]=1; }
+bench_ended() { unset "BENCH_PIDS[$1]"; }
 
 bench_begin() {
 	BENCH_TMP=$(mktemp -d "${TMPDIR:-/tmp}/snoo-bench.XXXXXX") || exit 1
@@ -55,6 +63,7 @@ bench_begin() {
 daemon_start() {
 	local dir=$BENCH_TMP/run
 	mkdir -p "$dir"
+	rm -f "$BENCH_TMP/ready"	# of one before
 	export SNOO_SOCKET=$dir/default.sock SNOO_ADMIN=$dir/admin.sock
 	"$B/bin/snoo-daemon" --runtime-dir "$dir" --no-keeper --exit-with-parent \
 		--ready-fd 3 "$@" 3>"$BENCH_TMP/ready" 2>"$BENCH_TMP/daemon.log" &
@@ -79,7 +88,8 @@ snoo_run() {
 	local n=$1
 	shift
 	timeout -k 5 "$LIMIT" "$B/bin/snoorun" -n "$n" \
-		--socket "$SNOO_SOCKET" --no-prefix -- "$@"
+		--socket "$SNOO_SOCKET" --no-prefix \
+		${ON_CORE:+--core-list "$ON_CORE"} -- "$@"
 }
 
 # What decides a message's path: the register's capacity, which is that of a
@@ -123,6 +133,17 @@ machine_json() {
 		--arg date "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 		'{cpu: $cpu, arch: $arch, cores: $cores, kernel: $kernel, kind: $kind,
 		  huge_pages_2m: $huge, load_before: $load, date: $date}'
+}
+
+first_cores() {
+	local list part n
+	list=$(taskset -cp $$)
+	list=${list##*: }
+	for part in ${list//,/ }; do
+		for ((n = ${part%-*}; n <= ${part#*-}; n++)); do
+			printf '%d\n' "$n"
+		done
+	done | head -n "$1"
 }
 
 # For people; a machine that does something else measures that, too.

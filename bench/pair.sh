@@ -4,7 +4,13 @@
 #
 #   pair_round ROUND         one round of all libraries in $apis, in turn
 #
-# Needs sample.sh; $sizes, $MS.
+# Beside them, in the same round, what the machine can do at best: the bare
+# cache line and memcpy.  Without CMA the MPIs are another peer where CMA would
+# be used.
+#
+# Needs sample.sh, ucx.sh; $apis, $sizes, $MS, $ROUNDS.
+
+CMA_SIZES=(64K 256K 1M 4M)
 
 pair_round() {
 	local r=$1 api
@@ -16,4 +22,15 @@ pair_round() {
 		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${sizes[@]:1}"
 		sample "$api" "$r" run "$api" 2 barrier -t "$MS"
 	done
+	for api in "${apis[@]/%/_nocma}"; do
+		[[ $api != snoo* ]] || continue
+		show "round $r of $ROUNDS: $api"
+		sample "$api" "$r" run "$api" 2 pingpong -t "$MS" "${CMA_SIZES[@]}"
+		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${CMA_SIZES[@]}"
+	done
+	if [[ -z $UCX_WHY ]]; then
+		show "round $r of $ROUNDS: ucx_perftest"
+		sample ucx "$r" ucx_run lat "$MS" "${sizes[@]}"
+		sample ucx "$r" ucx_run bw "$MS" "${sizes[@]:1}"
+	fi
 }

@@ -50,7 +50,7 @@ if mpich_find; then
 		MPICH_WHY="its compiler failed"
 fi
 machine=$(machine_json)
-settings=$(settings_json | jq 'del(.openmpi)')
+settings=$(settings_json | jq '{snoo, mpich}')
 daemon_start
 switch_points
 

@@ -1,21 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# run.sh - latency, bandwidth, rate and barrier of SNOO, MPICH and Open MPI: `make bench`
+# run.sh - SNOO beside its peers and beside what the machine can do: `make bench`
 #
-# Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--out FOLDER]
+# Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--only PART,...]
+#		      [--out FOLDER]
 #
-# One source (pingpong.c, stream.c, barrier.c) over one thin layer for each
-# library.  The libraries take turns in every round; beside them, in the same
-# round, the bare cache line (micro/line.c) and memcpy (copy.c).  Results are
-# medians over the rounds, with the smallest and the largest.
+#   pair      two ranks: latency, bandwidth, rate, barrier	(pair.sh)
+#   crowd     more ranks than cores				(crowd.sh)
 #
-# Leaves bench.json, latency.{svg,png}, bandwidth.{svg,png} and the tables,
-# bench.txt, in FOLDER, or bench/ of the build folder.  --quick: fewer sizes, no 4 ranks, < 60 s.
+# One source over one thin layer for each library.  The libraries take turns in
+# every round.  Results are medians over the rounds, with the smallest and the
+# largest; each has its ratio to the best peer and to what the machine can do.
+#
+# Leaves bench.json, the tables, bench.txt, and plots (plot.sh) in FOLDER, or
+# bench/ of the build folder.  --quick: fewer sizes, ranks and rounds, < 60 s.
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=bench/peers.sh
 . "$TOP/bench/peers.sh"
+# shellcheck source=bench/ucx.sh
+. "$TOP/bench/ucx.sh"
 # shellcheck source=bench/sample.sh
 . "$TOP/bench/sample.sh"
 # shellcheck source=bench/pair.sh
@@ -24,6 +29,8 @@ set -u
 . "$TOP/bench/crowd.sh"
 
 QUICK=0
+PARTS=(pair crowd)
+ONLY=
 ROUNDS=
 MS=
 OUT=
@@ -34,22 +41,33 @@ while (($#)); do
 		[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a number"
 		[[ $1 == --rounds ]] && ROUNDS=$2 || MS=$2
 		shift ;;
-	--out)
-		[[ -n ${2:-} ]] || die "$1 needs a folder"
-		OUT=$2
+	--only | --out)
+		[[ -n ${2:-} ]] || die "$1 needs a value"
+		[[ $1 == --out ]] && OUT=$2 || ONLY=$2
 		shift ;;
-	*) die "unknown option $1: --quick, --rounds, --ms and --out are known" ;;
+	*) die "unknown option $1: --quick, --rounds, --ms, --only and --out are known" ;;
 	esac
 	shift
 done
+# crowd takes long and varies less: MORE rounds of it.
 if ((QUICK)); then
-	ROUNDS=${ROUNDS:-3} MS=${MS:-30}
+	ROUNDS=${ROUNDS:-3} MS=${MS:-30} MORE=1
 	sizes=(0 1 8 56 64 1K 4K 16K 64K 256K 1M 4M)
+	CROWD=(4)
 else
-	ROUNDS=${ROUNDS:-5} MS=${MS:-60}
+	ROUNDS=${ROUNDS:-5} MS=${MS:-60} MORE=3
 	sizes=(0 1 2 4 8 16 32 56 64 128 256 512 1K 2K 4K 8K 16K 32K 64K 128K
 		256K 512K 1M 2M 4M)
+	CROWD=(4 8 16)
 fi
+((MORE > ROUNDS)) && MORE=$ROUNDS
+for p in ${ONLY//,/ }; do
+	[[ " ${PARTS[*]} " == *" $p "* ]] || die "no part $p: ${PARTS[*]} are known"
+done
+# part NAME [ROUND]: is it wanted (in this round)?
+part() {
+	[[ -z $ONLY || ,$ONLY, == *,$1,* ]] && ((${2:-1} <= MORE))
+}
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
 	bench/stream bench/barrier bench/copy bench/micro/line
@@ -77,34 +95,38 @@ for p in "${peers[@]}"; do
 done
 apis=(snoo "${built[@]}")
 machine=$(machine_json)
-settings=$(settings_json)
+ucx_find && part pair && ucx_choose
+settings=$(settings_json | jq --arg ucx "$(ucx_setting)" '. + {ucx: $ucx}')
 daemon_start
 switch_points
 
-say "SNOO beside the MPIs: ${#sizes[@]} sizes, $ROUNDS rounds in turn, $MS ms a point."
+say "SNOO beside its peers: ${#sizes[@]} sizes, $ROUNDS rounds in turn, $MS ms a point."
 machine_line "$machine"
-jq -r 'to_entries[] | "  \(.key)\(" " * (9 - (.key | length)))\(.value)"' <<<"$settings"
+jq -r 'to_entries[] | "  \(.key)\(" " * (14 - (.key | length)))\(.value)"' <<<"$settings"
 say
 
 begin=$SECONDS
 for ((r = 1; r <= ROUNDS; r++)); do
 	show "round $r of $ROUNDS ($((SECONDS - begin)) s)" line
-	pair_round "$r"
-	((QUICK)) || crowd_round "$r"
+	part pair && pair_round "$r"
+	part crowd "$r" && crowd_round "$r"
 done
+daemon_stop
 ((TTY)) && printf '\r\033[K'
 spent=$((SECONDS - begin))
-daemon_stop
 
+# What `make run-vm` has left, if it has: guests take minutes to boot.
+vm=$(jq -c . "$B/run-vm/vm.json" 2>/dev/null) || vm=null
 jq -s --argjson machine "$machine" --argjson settings "$settings" \
 	--argjson reg "$REGISTER_MAX" --argjson lines "$LINES_MAX" --argjson block "$BLOCK_MAX" \
-	--argjson spent "$spent" --argjson ms "$MS" -f "$TOP/bench/summary.jq" \
+	--argjson spent "$spent" --argjson ms "$MS" --argjson limit 0 \
+	--argjson vm "$vm" -f "$TOP/bench/summary.jq" \
 	"$SAMPLES" >"$OUT/bench.json" || die "cannot write $OUT/bench.json"
 jq -r -f "$TOP/bench/table.jq" "$OUT/bench.json" | tee "$OUT/bench.txt"
 say
 if command -v gnuplot >/dev/null; then
-	"$TOP/bench/plot.sh" "$OUT/bench.json" "$OUT" || die "gnuplot failed"
-	say "In $OUT: bench.json, bench.txt, latency.svg and .png, bandwidth.svg and .png.  $spent s."
+	plots=$("$TOP/bench/plot.sh" "$OUT/bench.json" "$OUT") || die "gnuplot failed"
+	say "In $OUT: bench.json, bench.txt, and ${plots}as .svg and .png.  $spent s."
 else
 	say "In $OUT: bench.json, bench.txt.  No plot: gnuplot is not installed.  $spent s."
 fi

@@ -7,7 +7,9 @@
 #   run API RANKS PROGRAM ARGUMENT...
 #                            a program of bench/ over that library
 #   sample API ROUND COMMAND...
-#                            keep its JSON lines, marked with both
+#                            keep its JSON lines, marked with both; 1: a peer
+#                            failed
+#   keep API ROUND [JSON]    such lines from standard input, marked with that, too
 #
 # Needs lib.sh and peers.sh.
 
@@ -33,18 +35,31 @@ run() {
 	if [[ $api == snoo ]]; then
 		snoo_run "$n" "$B/bench/$prog" "$@"
 	else
-		mpi_run "$api" "$n" "$B/bench/$api/$prog" "$@"
+		mpi_run "$api" "$n" "$B/bench/${api%_nocma}/$prog" "$@"
 	fi
 }
 
+keep() {
+	sed -n 's/^[^{]*\({"bench".*}\).*$/\1/p' |
+		jq -c --arg api "$1" --argjson round "$2" --argjson more "${3:-{\}}" \
+			'. + {api: $api, round: $round} + $more' >>"$SAMPLES"
+}
+
+# A failure of ours ends the run.  That of a peer is told in the results; what
+# it printed before counts.
 sample() {
-	local api=$1 round=$2 out=$BENCH_TMP/out
+	local api=$1 round=$2 out=$BENCH_TMP/out status
 	shift 2
-	"$@" >"$out" 2>"$BENCH_TMP/err" || {
+	"$@" >"$out" 2>"$BENCH_TMP/err"
+	status=$?
+	if ((status)) && [[ $api == snoo || $api == bare || $api == memcpy ]]; then
 		sed 's/^/  /' "$BENCH_TMP/err" "$out" >&2
-		die "$api failed: $*"
-	}
-	sed -n 's/^[^{]*\({"bench".*}\).*$/\1/p' "$out" |
-		jq -c --arg api "$api" --argjson round "$round" \
-			'. + {api: $api, round: $round}' >>"$SAMPLES"
+		die "$api failed with status $status: $*"
+	fi
+	keep "$api" "$round" <"$out"
+	((status)) || return 0
+	jq -nc --arg command "$*" --argjson status "$status" \
+		'{bench: "failed", command: $command, status: $status}' |
+		keep "$api" "$round"
+	return 1
 }
