@@ -70,7 +70,8 @@ part() {
 }
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
-	bench/stream bench/barrier bench/copy bench/micro/line
+	bench/stream bench/barrier bench/ring bench/allreduce bench/beside \
+	bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
 sample_begin
@@ -81,7 +82,7 @@ openmpi_find && peers+=(openmpi)
 built=()
 for p in "${peers[@]}"; do
 	good=1
-	for prog in pingpong stream barrier; do
+	for prog in pingpong stream barrier ring allreduce beside; do
 		mpi_cc "$p" "$B/bench/$p/$prog" -DBENCH_MPI "bench/$prog.c" \
 			bench/drive.c bench/bench.c || good=0
 	done
