@@ -7,6 +7,7 @@
 #
 #   pair      two ranks: latency, bandwidth, rate, barrier	(pair.sh)
 #   crowd     more ranks than cores				(crowd.sh)
+#   growth    one job of 2 to 256 ranks				(growth.sh)
 #
 # One source over one thin layer for each library.  The libraries take turns in
 # every round.  Results are medians over the rounds, with the smallest and the
@@ -27,9 +28,11 @@ set -u
 . "$TOP/bench/pair.sh"
 # shellcheck source=bench/crowd.sh
 . "$TOP/bench/crowd.sh"
+# shellcheck source=bench/growth.sh
+. "$TOP/bench/growth.sh"
 
 QUICK=0
-PARTS=(pair crowd)
+PARTS=(pair crowd growth)
 ONLY=
 ROUNDS=
 MS=
@@ -49,16 +52,16 @@ while (($#)); do
 	esac
 	shift
 done
-# crowd takes long and varies less: MORE rounds of it.
+# crowd and growth take long and vary less: MORE rounds of them.
 if ((QUICK)); then
 	ROUNDS=${ROUNDS:-3} MS=${MS:-30} MORE=1
 	sizes=(0 1 8 56 64 1K 4K 16K 64K 256K 1M 4M)
-	CROWD=(4)
+	CROWD=(4) GROWTH=(2 4 8 16)
 else
 	ROUNDS=${ROUNDS:-5} MS=${MS:-60} MORE=3
 	sizes=(0 1 2 4 8 16 32 56 64 128 256 512 1K 2K 4K 8K 16K 32K 64K 128K
 		256K 512K 1M 2M 4M)
-	CROWD=(4 8 16)
+	CROWD=(4 8 16) GROWTH=(2 4 8 16 32 64 128 256)
 fi
 ((MORE > ROUNDS)) && MORE=$ROUNDS
 for p in ${ONLY//,/ }; do
@@ -71,7 +74,7 @@ part() {
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
 	bench/stream bench/barrier bench/ring bench/allreduce bench/beside \
-	bench/copy bench/micro/line
+	bench/growth bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
 sample_begin
@@ -111,6 +114,7 @@ for ((r = 1; r <= ROUNDS; r++)); do
 	show "round $r of $ROUNDS ($((SECONDS - begin)) s)" line
 	part pair && pair_round "$r"
 	part crowd "$r" && crowd_round "$r"
+	part growth "$r" && growth_round "$r"
 done
 daemon_stop
 ((TTY)) && printf '\r\033[K'
