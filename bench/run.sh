@@ -8,6 +8,8 @@
 #   pair      two ranks: latency, bandwidth, rate, barrier	(pair.sh)
 #   crowd     more ranks than cores				(crowd.sh)
 #   growth    one job of 2 to 256 ranks				(growth.sh)
+#   shares    jobs that compete for a pool that is short	(shares.sh)
+#   idle      a daemon and ranks with nothing to do		(idle.sh)
 #
 # One source over one thin layer for each library.  The libraries take turns in
 # every round.  Results are medians over the rounds, with the smallest and the
@@ -30,9 +32,11 @@ set -u
 . "$TOP/bench/crowd.sh"
 # shellcheck source=bench/growth.sh
 . "$TOP/bench/growth.sh"
+# shellcheck source=bench/shares.sh
+. "$TOP/bench/shares.sh"
 
 QUICK=0
-PARTS=(pair crowd growth)
+PARTS=(pair crowd growth shares idle)
 ONLY=
 ROUNDS=
 MS=
@@ -52,7 +56,7 @@ while (($#)); do
 	esac
 	shift
 done
-# crowd and growth take long and vary less: MORE rounds of them.
+# crowd, growth and shares take long and vary less: MORE rounds of them.
 if ((QUICK)); then
 	ROUNDS=${ROUNDS:-3} MS=${MS:-30} MORE=1
 	sizes=(0 1 8 56 64 1K 4K 16K 64K 256K 1M 4M)
@@ -64,6 +68,8 @@ else
 	CROWD=(4 8 16) GROWTH=(2 4 8 16 32 64 128 256)
 fi
 ((MORE > ROUNDS)) && MORE=$ROUNDS
+SPAN_MS=$((MS * 50))
+SHARES_LEAD_MS=$((MS < 30 ? MS * 30 : 1000))
 for p in ${ONLY//,/ }; do
 	[[ " ${PARTS[*]} " == *" $p "* ]] || die "no part $p: ${PARTS[*]} are known"
 done
@@ -74,7 +80,7 @@ part() {
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
 	bench/stream bench/barrier bench/ring bench/allreduce bench/beside \
-	bench/growth bench/copy bench/micro/line
+	bench/growth bench/flow bench/tail bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
 sample_begin
@@ -117,6 +123,13 @@ for ((r = 1; r <= ROUNDS; r++)); do
 	part growth "$r" && growth_round "$r"
 done
 daemon_stop
+for ((r = 1; r <= MORE; r++)); do
+	part shares && shares_round "$r"
+done
+if part idle; then
+	show "an idle daemon and idle ranks"
+	sample idle 1 env B="$B" "$TOP/bench/idle.sh" 2 4
+fi
 ((TTY)) && printf '\r\033[K'
 spent=$((SECONDS - begin))
 
@@ -124,7 +137,7 @@ spent=$((SECONDS - begin))
 vm=$(jq -c . "$B/run-vm/vm.json" 2>/dev/null) || vm=null
 jq -s --argjson machine "$machine" --argjson settings "$settings" \
 	--argjson reg "$REGISTER_MAX" --argjson lines "$LINES_MAX" --argjson block "$BLOCK_MAX" \
-	--argjson spent "$spent" --argjson ms "$MS" --argjson limit 0 \
+	--argjson spent "$spent" --argjson ms "$MS" --argjson limit "$SHARES_LIMIT" \
 	--argjson vm "$vm" -f "$TOP/bench/summary.jq" \
 	"$SAMPLES" >"$OUT/bench.json" || die "cannot write $OUT/bench.json"
 jq -r -f "$TOP/bench/table.jq" "$OUT/bench.json" | tee "$OUT/bench.txt"
