@@ -52,6 +52,8 @@ mpi_cc() {
 	local kind=$1 out=$2 cc=MPICH_CC
 	[[ $kind == openmpi ]] && cc=OPENMPI_CC
 	shift 2
+	# Nothing changed since?
+	[[ -x $out && -z $(find "$TOP/bench" -name '*.[ch]' -newer "$out") ]] && return 0
 	mkdir -p "${out%/*}"
 	(cd "$TOP" && "${!cc}" -std=c11 -D_GNU_SOURCE -Iinclude -I. -O2 -g \
 		-Wall -Wextra -Wno-stringop-overflow "$@" -o "$out" -lm)

@@ -3,7 +3,7 @@
 # run.sh - SNOO beside its peers and beside what the machine can do: `make bench`
 #
 # Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--only PART,...]
-#		      [--out FOLDER]
+#		      [--peers PEER,...] [--out FOLDER]
 #
 #   pair      two ranks: latency, bandwidth, rate, barrier	(pair.sh)
 #   crowd     more ranks than cores				(crowd.sh)
@@ -38,6 +38,7 @@ set -u
 QUICK=0
 PARTS=(pair crowd growth shares idle)
 ONLY=
+PEERS=mpich,openmpi,ucx
 ROUNDS=
 MS=
 OUT=
@@ -48,11 +49,15 @@ while (($#)); do
 		[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a number"
 		[[ $1 == --rounds ]] && ROUNDS=$2 || MS=$2
 		shift ;;
-	--only | --out)
+	--only | --peers | --out)
 		[[ -n ${2:-} ]] || die "$1 needs a value"
-		[[ $1 == --out ]] && OUT=$2 || ONLY=$2
+		case $1 in
+		--only) ONLY=$2 ;;
+		--peers) PEERS=$2 ;;
+		--out) OUT=$2 ;;
+		esac
 		shift ;;
-	*) die "unknown option $1: --quick, --rounds, --ms, --only and --out are known" ;;
+	*) die "unknown option $1: --quick, --rounds, --ms, --only, --peers and --out are known" ;;
 	esac
 	shift
 done
@@ -73,6 +78,10 @@ SHARES_LEAD_MS=$((MS < 30 ? MS * 30 : 1000))
 for p in ${ONLY//,/ }; do
 	[[ " ${PARTS[*]} " == *" $p "* ]] || die "no part $p: ${PARTS[*]} are known"
 done
+for p in ${PEERS//,/ }; do
+	[[ $p =~ ^(mpich|openmpi|ucx|none)$ ]] ||
+		die "no peer $p: mpich, openmpi, ucx and none are known"
+done
 # part NAME [ROUND]: is it wanted (in this round)?
 part() {
 	[[ -z $ONLY || ,$ONLY, == *,$1,* ]] && ((${2:-1} <= MORE))
@@ -85,27 +94,30 @@ OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
 sample_begin
 
-peers=()
-mpich_find && peers+=(mpich)
-openmpi_find && peers+=(openmpi)
+# peer NAME: is it wanted and there?
+peer() {
+	local why=${1^^}_WHY
+	if [[ ,$PEERS, != *,$1,* ]]; then
+		printf -v "$why" 'not asked for (--peers)'
+		return 1
+	fi
+	"${1}_find"
+}
 built=()
-for p in "${peers[@]}"; do
-	good=1
+for p in mpich openmpi; do
+	peer "$p" || continue
 	for prog in pingpong stream barrier ring allreduce beside; do
 		mpi_cc "$p" "$B/bench/$p/$prog" -DBENCH_MPI "bench/$prog.c" \
-			bench/drive.c bench/bench.c || good=0
+			bench/drive.c bench/bench.c || {
+			printf -v "${p^^}_WHY" 'its compiler failed'
+			continue 2
+		}
 	done
-	if ((good)); then
-		built+=("$p")
-	elif [[ $p == mpich ]]; then
-		MPICH_WHY="its compiler failed"
-	else
-		OPENMPI_WHY="its compiler failed"
-	fi
+	built+=("$p")
 done
 apis=(snoo "${built[@]}")
 machine=$(machine_json)
-ucx_find && part pair && ucx_choose
+peer ucx && part pair && ucx_choose
 settings=$(settings_json | jq --arg ucx "$(ucx_setting)" '. + {ucx: $ucx}')
 daemon_start
 switch_points

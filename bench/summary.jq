@@ -74,6 +74,8 @@ def growth:
 
 # ---- shares ----
 
+# Fewer than two arrivals in the span: nothing that can be told as a speed.
+def speed: if .ns > 0 then .bytes / .ns else 0 end;
 def weights: {one: 1, two: 2, four: 4};
 # streams(case; jobs): each job's share of what those jobs have moved.
 def streams(case; jobs):
@@ -81,18 +83,18 @@ def streams(case; jobs):
 	| [$all[].round] | unique
 	| map(. as $r | [$all[] | select(.round == $r)]
 		| (reduce jobs[] as $j ({}; .[$j] =
-			([$all[] | select(.round == $r and .job == $j) | .bytes / .ns * 1000] | add))))
+			([$all[] | select(.round == $r and .job == $j) | speed * 1000] | add))))
 	| if length == 0 then null else
 		. as $rounds
 		| ([jobs[] as $j | weights[$j]] | add) as $sum
 		| [jobs[] as $j | {job: $j, weight: weights[$j],
 			wanted: (weights[$j] / $sum),
 			mbps: ([$rounds[] | .[$j]] | stat),
-			share: ([$rounds[] | .[$j] / add] | stat)}
+			share: ([$rounds[] | .[$j] / ([add, 1e-9] | max)] | stat)}
 			| . + {error_percent: ((.share.median / .wanted - 1) * 100)}] end;
 def limited(case):
 	[.[] | select(.bench == "flow" and .case == case and .job == "slow")
-		| .bytes / .ns * 1e9]
+		| speed * 1e9]
 	| stat | if . then {wanted: $limit, got: .,
 		error_percent: ((.median / $limit - 1) * 100)} else null end;
 def tails:

@@ -122,5 +122,7 @@ def row($p): (.bytes | human | cell(9)) + "  " + (.bytes | path($p) | left(9)) +
 	+ (if .where then "  (worst: \(.where))" else "" end) end)),
   (.failures[] | "  FAILED, status \(.status), \(.times) times: \(.api): \(.command)"),
   "",
+  (.machine.load_before? // "0" | split(" ")[0] | tonumber
+	| if . > 0.5 then "The machine was busy before (load \(.)): ranks that lose their cores measure the scheduler. Measure again." else empty end),
   "Medians of \(.rounds) rounds; MPI, peer: SNOO against the better MPI, and the best peer, above 1 SNOO is better;",
   "limit: time against what the machine can do at best, 1 is the limit."

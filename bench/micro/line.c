@@ -93,7 +93,25 @@ static void answer(_Atomic uint64_t *in, _Atomic uint64_t *out)
 	}
 }
 
-/* The other side is a child of its own and ends with us. */
+/*
+ * The other side: a child that ends with us.  It is born on its own core: born
+ * on ours, it would wait there for ever if we spin with a real-time priority.
+ */
+static pid_t apart(const int core[2])
+{
+	pid_t child;
+
+	bench_pin(core[1]);
+	child = fork();
+	if (child < 0)
+		bench_die("fork: %s", strerror(errno));
+	if (child == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	else
+		bench_pin(core[0]);
+	return child;
+}
+
 static double ping_pong(_Atomic uint64_t *out, _Atomic uint64_t *in,
 			const int core[2], uint64_t ms)
 {
@@ -101,16 +119,11 @@ static double ping_pong(_Atomic uint64_t *out, _Atomic uint64_t *in,
 	double ns;
 	pid_t child;
 
-	child = fork();
-	if (child < 0)
-		bench_die("fork: %s", strerror(errno));
+	child = apart(core);
 	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		bench_pin(core[1]);
 		answer(out, in);
 		_exit(EXIT_SUCCESS);
 	}
-	bench_pin(core[0]);
 	ns = measure(out, in, &next, ms);
 	atomic_store_explicit(out, STOP, memory_order_release);
 	waitpid(child, NULL, 0);
@@ -167,16 +180,11 @@ static double stream(struct shared *s, const int core[2], uint64_t ms)
 	size_t n = 0;
 	pid_t child;
 
-	child = fork();
-	if (child < 0)
-		bench_die("fork: %s", strerror(errno));
+	child = apart(core);
 	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		bench_pin(core[1]);
 		fill(s);
 		_exit(EXIT_SUCCESS);
 	}
-	bench_pin(core[0]);
 	take(s, next++);
 	begin = start = bench_now_ns();
 	do {
