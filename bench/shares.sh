@@ -60,6 +60,17 @@ flow_start() {
 	job_start "$1" "$B/bench/flow" "$FROM" "$TO" 1M 4 "${@:2}"
 }
 
+# is_short ROUND CASE: in the middle of the span, is the pool short?
+is_short() {
+	local ms=$((SHARES_LEAD_MS + SPAN_MS / 2))
+	sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+	"$B/bin/snooctl" --json scheduler |
+		jq -c --arg case "$2" '{bench: "short", case: $case,
+			short: .domains[0].contended,
+			held: [.ranks[] | {job, rank, large_blocks, slow, waits_for}]}' |
+		keep snoo "$1"
+}
+
 shares_tail() {
 	local bytes
 	for bytes in 8 16K; do
@@ -78,12 +89,14 @@ shares_round() {
 	flow_start one
 	flow_start two
 	flow_start four
+	is_short "$r" streams
 	jobs_end "$r" streams
 	show "round $r of $ROUNDS: one of the jobs computes"
 	span
 	flow_start one
 	flow_start two
 	flow_start four compute
+	is_short "$r" computes
 	jobs_end "$r" computes
 	show "round $r of $ROUNDS: a rate limit"
 	span

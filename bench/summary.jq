@@ -194,6 +194,8 @@ def latency_limit: if $two == null then null
 	shares: {
 		streams: streams("streams"; ["one", "two", "four"]),
 		computes: streams("computes"; ["one", "two"]),
+		short: ([.[] | select(.bench == "short")] | group_by(.case)
+			| map({key: .[0].case, value: ([.[] | select(.short)] | length)}) | from_entries),
 		limit: limited("limit"), limit_beside: limited("limit_beside"),
 		tail: tails
 	},

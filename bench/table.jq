@@ -103,6 +103,8 @@ def row($p): (.bytes | human | cell(9)) + "  " + (.bytes | path($p) | left(9)) +
 		| "\(.what | left(16))  \(.job | left(5))\(.weight | cell(6))\(.mbps.median | num | cell(11))"
 		+ "\(.share.median | percent | cell(9)) %\(.wanted | percent | cell(9)) %"
 		+ "\(.error_percent | . * 10 | round / 10 | cell(9)) %"),
+	"The pool was short in the middle of \(.shares.short.streams // 0) and \(.shares.short.computes // 0) of "
+		+ "\([.samples[] | select(.bench == "short" and .case == "streams")] | length) spans.",
 	((.shares.limit | select(.) + {what: "alone"}), (.shares.limit_beside | select(.) + {what: "beside a greedy job"})
 		| "Rate limit of \(.wanted / 1e6 | num) MB/s, \(.what): \(.got.median / 1e6 | num) MB/s, "
 		+ "error \(.error_percent * 10 | round / 10) %"),
