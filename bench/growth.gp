@@ -9,6 +9,7 @@ set logscale y 10
 set xrange [1.7:300]
 set xtics (2, 4, 8, 16, 32, 64, 128, 256)
 set border 3 lc rgb '#555555'
+set format y '%g'
 set grid ytics lc rgb '#e4e4e4' lt 1 lw 1
 set tics nomirror out
 set style data linespoints
@@ -19,7 +20,6 @@ set key top left Left reverse samplen 2 font ',10'
 set multiplot layout 2, 2 margins 0.08, 0.98, 0.09, 0.84 spacing 0.09, 0.12
 set label 1 head at screen 0.08, 0.955 font ',15'
 set label 2 where at screen 0.08, 0.915 font ',10' tc rgb '#666666'
-set ylabel offset 1
 
 set title 'attach, ms' font ',11' offset 0, -0.6
 plot data using 1:2 ls 1 title 'the whole job', \

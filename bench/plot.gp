@@ -42,7 +42,7 @@ set label 4 'block' at sqrt(run * block), graph 1.03 center font ',10' tc rgb '#
 set label 5 'streamed' at sqrt(block * hi), graph 1.03 center font ',10' tc rgb '#555555'
 
 if (kind eq 'latency') {
-	set ylabel 'one way, us' offset 1
+	set ylabel 'one way, us' offset 2
 	set ytics (0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 	set key top left invert Left reverse samplen 2 spacing 1.3 font ',11' \
 		at graph 0.02, 0.97
@@ -52,7 +52,7 @@ if (kind eq 'latency') {
 	     data.'/mpich_nocma' using 1:2:3:4 with yerrorbars ls 6 lw 1 ps 0 notitle, \
 	     data.'/mpich_nocma' using 1:2 with linespoints ls 6 title 'MPICH without CMA', \
 	     data.'/ucx' using 1:2:3:4 with yerrorbars ls 5 lw 1 ps 0 notitle, \
-	     data.'/ucx' using 1:2 with linespoints ls 5 title 'ucx_perftest', \
+	     data.'/ucx' using 1:2 with linespoints ls 5 title 'UCX', \
 	     data.'/openmpi' using 1:2:3:4 with yerrorbars ls 3 lw 1 ps 0 notitle, \
 	     data.'/openmpi' using 1:2 with linespoints ls 3 title 'Open MPI', \
 	     data.'/mpich' using 1:2:3:4 with yerrorbars ls 2 lw 1 ps 0 notitle, \
@@ -60,7 +60,7 @@ if (kind eq 'latency') {
 	     data.'/snoo' using 1:2:3:4 with yerrorbars ls 1 lw 1 ps 0 notitle, \
 	     data.'/snoo' using 1:2 with linespoints ls 1 title 'SNOO'
 } else { if (kind eq 'bandwidth') {
-	set ylabel 'bandwidth, GB/s' offset 1
+	set ylabel 'bandwidth, GB/s' offset 2
 	set ytics (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 	set key bottom right invert Left reverse samplen 2 spacing 1.3 font ',11' \
 		at graph 0.985, 0.05
@@ -70,7 +70,7 @@ if (kind eq 'latency') {
 	     data.'/mpich_nocma' using 1:2:3:4 with yerrorbars ls 6 lw 1 ps 0 notitle, \
 	     data.'/mpich_nocma' using 1:2 with linespoints ls 6 title 'MPICH without CMA', \
 	     data.'/ucx' using 1:2:3:4 with yerrorbars ls 5 lw 1 ps 0 notitle, \
-	     data.'/ucx' using 1:2 with linespoints ls 5 title 'ucx_perftest', \
+	     data.'/ucx' using 1:2 with linespoints ls 5 title 'UCX', \
 	     data.'/openmpi' using 1:2:3:4 with yerrorbars ls 3 lw 1 ps 0 notitle, \
 	     data.'/openmpi' using 1:2 with linespoints ls 3 title 'Open MPI', \
 	     data.'/mpich' using 1:2:3:4 with yerrorbars ls 2 lw 1 ps 0 notitle, \
@@ -78,13 +78,13 @@ if (kind eq 'latency') {
 	     data.'/snoo' using 1:2:3:4 with yerrorbars ls 1 lw 1 ps 0 notitle, \
 	     data.'/snoo' using 1:2 with linespoints ls 1 title 'SNOO'
 } else {
-	set ylabel 'messages, millions a second' offset 1
+	set ylabel 'messages, millions a second' offset 2
 	set ytics (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 	set key bottom left invert Left reverse samplen 2 spacing 1.3 font ',11' \
 		at graph 0.02, 0.05
 	plot [lo:hi] (x <= reg ? lines : NaN) with lines ls 4 title 'bare cache lines', \
 	     data.'/ucx' using 1:2:3:4 with yerrorbars ls 5 lw 1 ps 0 notitle, \
-	     data.'/ucx' using 1:2 with linespoints ls 5 title 'ucx_perftest', \
+	     data.'/ucx' using 1:2 with linespoints ls 5 title 'UCX', \
 	     data.'/openmpi' using 1:2:3:4 with yerrorbars ls 3 lw 1 ps 0 notitle, \
 	     data.'/openmpi' using 1:2 with linespoints ls 3 title 'Open MPI', \
 	     data.'/mpich' using 1:2:3:4 with yerrorbars ls 2 lw 1 ps 0 notitle, \

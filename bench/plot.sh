@@ -79,7 +79,7 @@ if has '.crowd | length > 0'; then
 	done
 	draw crowd crowd.gp 720 "More ranks than cores ($(jq .machine.cores "$json"))" \
 		'patterns=pingpong ring barrier allreduce' \
-		'titles=ping-pong of neighbours, one way|ring, a hop|barrier|allreduce of 8 bytes|' || exit 1
+		'titles=ping-pong of neighbours, one way, us|ring, a hop, us|barrier, us|allreduce of 8 bytes, us|' || exit 1
 fi
 if has '.growth | length > 0'; then
 	jq -r '.growth[] | [.ranks, .attach_ms.median, .pool_bytes_per_rank.median / 1024,
