@@ -17,8 +17,7 @@ static void run(struct drive_test *t, uint64_t n)
 		uint64_t sum = api_sum(rank + i);
 
 		if (sum != size * i + size * (size - 1) / 2)
-			bench_die("sum %llu is wrong",
-				  (unsigned long long)sum);
+			bench_die("sum %llu is wrong", (unsigned long long)sum);
 	}
 }
 

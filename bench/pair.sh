@@ -8,9 +8,7 @@
 # cache line and memcpy.  Without CMA the MPIs are another peer where CMA would
 # be used.
 #
-# Needs sample.sh, ucx.sh; $apis, $sizes, $MS, $ROUNDS.
-
-CMA_SIZES=(64K 256K 1M 4M)
+# Needs sample.sh, ucx.sh; $apis, $sizes, $cma_sizes, $MS, $ROUNDS.
 
 pair_round() {
 	local r=$1 api
@@ -25,8 +23,8 @@ pair_round() {
 	for api in "${apis[@]/%/_nocma}"; do
 		[[ $api != snoo* ]] || continue
 		show "round $r of $ROUNDS: $api"
-		sample "$api" "$r" run "$api" 2 pingpong -t "$MS" "${CMA_SIZES[@]}"
-		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${CMA_SIZES[@]}"
+		sample "$api" "$r" run "$api" 2 pingpong -t "$MS" "${cma_sizes[@]}"
+		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${cma_sizes[@]}"
 	done
 	if [[ -z $UCX_WHY ]]; then
 		show "round $r of $ROUNDS: ucx_perftest"

@@ -63,18 +63,20 @@ while (($#)); do
 done
 # crowd, growth and shares take long and vary less: MORE rounds of them.
 if ((QUICK)); then
-	ROUNDS=${ROUNDS:-3} MS=${MS:-30} MORE=1
+	ROUNDS=${ROUNDS:-3} MS=${MS:-20} MORE=1
 	sizes=(0 1 8 56 64 1K 4K 16K 64K 256K 1M 4M)
+	cma_sizes=(64K 1M)
 	CROWD=(4) GROWTH=(2 4 8 16)
 else
 	ROUNDS=${ROUNDS:-5} MS=${MS:-60} MORE=3
 	sizes=(0 1 2 4 8 16 32 56 64 128 256 512 1K 2K 4K 8K 16K 32K 64K 128K
 		256K 512K 1M 2M 4M)
+	cma_sizes=(64K 256K 1M 4M)
 	CROWD=(4 8 16) GROWTH=(2 4 8 16 32 64 128 256)
 fi
 ((MORE > ROUNDS)) && MORE=$ROUNDS
 SPAN_MS=$((MS * 50))
-SHARES_LEAD_MS=$((MS < 30 ? MS * 30 : 1000))
+SHARES_LEAD_MS=$((MS * 25))
 for p in ${ONLY//,/ }; do
 	[[ " ${PARTS[*]} " == *" $p "* ]] || die "no part $p: ${PARTS[*]} are known"
 done

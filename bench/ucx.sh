@@ -18,7 +18,8 @@ UCX_WHY=
 UCX_LAT=
 UCX_BW=
 UCX_CANDIDATES=(posix,cma,self sysv,cma,self posix,self)
-UCX_REPS=5		# of each size, of which the median counts
+UCX_REPS=3		# of each size, of which the median counts
+declare -A UCX_SLOW=([lat]=1 [bw]=1)
 
 ucx_find() {
 	command -v ucx_perftest >/dev/null ||
@@ -87,16 +88,21 @@ ucx_pair() {
 	return "$status"
 }
 
-# ucx_batch lat|bw MS BYTES...: so many iterations that each size takes about
-# MS; who is faster than this guess is measured for a shorter time.
+# A guess in nanoseconds, and how many times as long it took when the transports
+# were chosen: iterations have to be told before.
+ucx_guess() {
+	local small=200
+	[[ $1 == bw ]] && small=100
+	echo $(((small + $2 / 8) * UCX_SLOW[$1]))
+}
+
+# ucx_batch lat|bw MS BYTES...: so many iterations that each size takes about MS.
 ucx_batch() {
-	local kind=$1 ms=$2 bytes n ns i small=200
+	local kind=$1 ms=$2 bytes n i
 	shift 2
-	[[ $kind == bw ]] && small=100
 	for bytes; do
-		ns=$((small + bytes / 8))
-		n=$((ms * 1000000 / UCX_REPS / ns))
-		((n < 100)) && n=100
+		n=$((ms * 1000000 / UCX_REPS / $(ucx_guess "$kind" "$bytes")))
+		((n < 50)) && n=50
 		for ((i = 0; i < UCX_REPS; i++)); do
 			printf '%s.%d -t tag_%s -s %d -n %d -w %d%s\n' "$kind" \
 				"$bytes" "$kind" "$bytes" "$n" $((n / 10 + 1)) \
@@ -121,17 +127,23 @@ ucx_run() {
 }
 
 # The geometric mean over three sizes decides, for either test by itself.
+# Columns: kind, sum of logarithms, transports, time of 8 bytes one way.
 ucx_choose() {
-	local tls kind
+	local tls kind ns
 	for tls in "${UCX_CANDIDATES[@]}"; do
 		for kind in lat bw; do
-			ucx_with "$tls" "$kind" 20 8 64K 1M 2>"$BENCH_TMP/ucx.err" |
-				jq -rs --arg k "$kind" --arg t "$tls" \
-					'select(length == 3) | "\($k) \(map(.ns | log) | add) \($t)"'
+			ucx_with "$tls" "$kind" 5 8 64K 1M 2>"$BENCH_TMP/ucx.err" |
+				jq -rs --arg k "$kind" --arg t "$tls" 'select(length == 3)
+					| "\($k) \(map(.ns | log) | add) \($t) \(.[0].ns / (if $k == "lat" then 2 else 1 end) | floor)"'
 		done
-	done >"$BENCH_TMP/ucx.choice"
-	UCX_LAT=$(awk '$1 == "lat"' "$BENCH_TMP/ucx.choice" | sort -g -k 2 | awk 'NR == 1 { print $3 }')
-	UCX_BW=$(awk '$1 == "bw"' "$BENCH_TMP/ucx.choice" | sort -g -k 2 | awk 'NR == 1 { print $3 }')
-	[[ -n $UCX_LAT && -n $UCX_BW ]] || UCX_WHY="ucx_perftest failed: $(tail -n 1 "$BENCH_TMP/ucx.err")"
-	[[ -z $UCX_WHY ]]
+	done | sort -g -k 2 >"$BENCH_TMP/ucx.choice"
+	for kind in lat bw; do
+		read -r _ _ tls ns < <(grep "^$kind " "$BENCH_TMP/ucx.choice") || {
+			UCX_WHY="ucx_perftest failed: $(tail -n 1 "$BENCH_TMP/ucx.err")"
+			return 1
+		}
+		[[ $kind == lat ]] && UCX_LAT=$tls || UCX_BW=$tls
+		ns=$((ns / $(ucx_guess "$kind" 8)))
+		UCX_SLOW[$kind]=$((ns > 1 ? ns : 1))
+	done
 }
