@@ -130,13 +130,17 @@ ucx_run() {
 # Columns: kind, sum of logarithms, transports, time of 8 bytes one way.
 ucx_choose() {
 	local tls kind ns
+	# No pipes: in a subshell bench_started() would tell nobody.
 	for tls in "${UCX_CANDIDATES[@]}"; do
 		for kind in lat bw; do
-			ucx_with "$tls" "$kind" 5 8 64K 1M 2>"$BENCH_TMP/ucx.err" |
-				jq -rs --arg k "$kind" --arg t "$tls" 'select(length == 3)
-					| "\($k) \(map(.ns | log) | add) \($t) \(.[0].ns / (if $k == "lat" then 2 else 1 end) | floor)"'
+			ucx_with "$tls" "$kind" 5 8 64K 1M >"$BENCH_TMP/ucx.json" \
+				2>"$BENCH_TMP/ucx.err" || continue
+			jq -rs --arg k "$kind" --arg t "$tls" 'select(length == 3)
+				| "\($k) \(map(.ns | log) | add) \($t) \(.[0].ns / (if $k == "lat" then 2 else 1 end) | floor)"' \
+				"$BENCH_TMP/ucx.json"
 		done
-	done | sort -g -k 2 >"$BENCH_TMP/ucx.choice"
+	done >"$BENCH_TMP/ucx.choice"
+	sort -g -k 2 -o "$BENCH_TMP/ucx.choice" "$BENCH_TMP/ucx.choice"
 	for kind in lat bw; do
 		read -r _ _ tls ns < <(grep "^$kind " "$BENCH_TMP/ucx.choice") || {
 			UCX_WHY="ucx_perftest failed: $(tail -n 1 "$BENCH_TMP/ucx.err")"
