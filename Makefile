@@ -40,7 +40,7 @@ DEPS_RUN   := gnuplot-nox jq libmpich-dev mpich util-linux
 DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
 	clang-tidy cppcheck g++ git libclang-rt-14-dev libcmocka-dev mandoc \
 	python3-minimal shellcheck spin strace
-DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
+DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin ucx-utils
 # `make cross` unpacks its compilers and libraries in the build folder.
 DEPS_CROSS := jq make pkgconf xz-utils
 # Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
@@ -486,7 +486,7 @@ run-vm: ## ranks in two guests and on the host, beside TCP between the guests
 	@$(SUBMAKE) -j$$(nproc) all $(VM_PROG)
 	@B='$(BABS)' bench/vm.sh
 
-bench: deps-bench ## latency, bandwidth, rate, barrier beside the MPIs
+bench: deps-bench ## SNOO beside MPICH, Open MPI, UCX; crowds, growth, shares
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/run.sh
 bench-quick: deps-bench ## the same, in a minute

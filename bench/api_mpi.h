@@ -10,6 +10,7 @@
 #ifdef BENCH_MPI
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <mpi.h>
 
@@ -80,9 +81,13 @@ static inline void api_barrier(void)
 	MPI_Barrier(MPI_COMM_WORLD);
 }
 
-static inline void api_allreduce(const double *in, double *out, size_t n)
+#define API_SUM_BY "MPI_Allreduce"
+
+static inline uint64_t api_sum(uint64_t value)
 {
-	MPI_Allreduce(in, out, (int)n, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+	MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_UINT64_T, MPI_SUM,
+		      MPI_COMM_WORLD);
+	return value;
 }
 
 #endif /* BENCH_MPI */
