@@ -55,9 +55,15 @@ static uint32_t patience(const struct snoo *ctx, bool shared)
 			       ctx->meet.nmates + 2 ? MEET_LAST : MEET_SPINS;
 }
 
-static bool dozing(const struct snoo *ctx)
+/* In a wait that was too long for yields; the clock is read for that alone. */
+static bool spent(const struct snoo *ctx)
 {
-	return ctx->doze_until_ns != 0 && clock_ns() < ctx->doze_until_ns;
+	const struct patience *p = &ctx->patience;
+
+	return p->sleep_until_ns != 0 &&
+	       patience_spent(p, atomic_load_explicit(&ctx->me->sharers,
+						      memory_order_relaxed),
+			      clock_ns());
 }
 
 static void look_a_while(struct snoo *ctx)
@@ -69,7 +75,7 @@ static void look_a_while(struct snoo *ctx)
 
 	for (uint32_t i = 1; ctx->meet.waiting && i < spins; i++) {
 		if (shared && meet_mate(ctx)) {
-			if (yields++ > ctx->meet.nmates || dozing(ctx))
+			if (yields++ > ctx->meet.nmates || spent(ctx))
 				return;
 			shm_count(ctx->me, SHM_COUNT_yields, 1);
 			sched_yield();
