@@ -21,6 +21,9 @@
 
 #define MEET_SPINS	256u	/* looks, when wait.c may know better */
 #define MEET_LAST	2048u	/* looks of the last one on a core */
+#define MEET_IN_VAIN	4u	/* yields that bring nobody, one after another */
+#define MEET_RUN_NS	UINT64_C(10000)		/* what a rank runs between two */
+#define MEET_DOZE_NS	UINT64_C(50000000)	/* no yielding for so long */
 #define MEET_TURNS	64u	/* looks or meetings between looks at all else */
 
 void coll_begin(struct coll *c, struct snoo *ctx, uint64_t what,
@@ -55,30 +58,53 @@ static uint32_t patience(const struct snoo *ctx, bool shared)
 			       ctx->meet.nmates + 2 ? MEET_LAST : MEET_SPINS;
 }
 
-/* In a wait that was too long for yields; the clock is read for that alone. */
-static bool spent(const struct snoo *ctx)
+/*
+ * What wait.c has learned of yields does not count here, because we know that
+ * those we wait for want the core.  But if a yield takes longer than they need,
+ * somebody else computes there, and who sleeps is served before him.
+ */
+static void give_core(struct snoo *ctx)
 {
-	const struct patience *p = &ctx->patience;
+	struct meet *m = &ctx->meet;
+	uint64_t start = clock_ns(), end;
 
-	return p->sleep_until_ns != 0 &&
-	       patience_spent(p, atomic_load_explicit(&ctx->me->sharers,
-						      memory_order_relaxed),
-			      clock_ns());
+	shm_count(ctx->me, SHM_COUNT_yields, 1);
+	sched_yield();
+	end = clock_ns();
+	if (end - start <= MEET_RUN_NS * (m->nmates + 1)) {
+		m->slow = 0;
+	} else if (++m->slow >= 2) {
+		m->doze_until_ns = end + MEET_DOZE_NS;
+		patience_sleep_until(&ctx->patience,
+				     atomic_load_explicit(&ctx->me->sharers,
+							  memory_order_relaxed),
+				     m->doze_until_ns);
+	}
+}
+
+static bool dozing(struct meet *m)
+{
+	if (m->doze_until_ns != 0 && clock_ns() >= m->doze_until_ns)
+		m->doze_until_ns = 0;
+	return m->doze_until_ns != 0;
 }
 
 static void look_a_while(struct snoo *ctx)
 {
+	struct meet *m = &ctx->meet;
 	/* Relaxed: a hint from the daemon. */
 	bool shared = atomic_load_explicit(&ctx->me->sharers,
 					   memory_order_relaxed) > 1;
-	uint32_t spins = patience(ctx, shared), yields = 0;
+	uint32_t spins = patience(ctx, shared), in_vain = 0, mate = 0;
 
-	for (uint32_t i = 1; ctx->meet.waiting && i < spins; i++) {
+	for (uint32_t i = 1; m->waiting && i < spins; i++) {
 		if (shared && meet_mate(ctx)) {
-			if (yields++ > ctx->meet.nmates || spent(ctx))
+			/* As long as each brings somebody. */
+			in_vain = m->mate != mate ? 0 : in_vain + 1;
+			mate = m->mate;
+			if (in_vain > MEET_IN_VAIN || dozing(m))
 				return;
-			shm_count(ctx->me, SHM_COUNT_yields, 1);
-			sched_yield();
+			give_core(ctx);
 		} else {
 			cpu_pause();
 		}

@@ -4,8 +4,8 @@
  *
  *   up to REDUCE_MEET     by meetings: each rank brings its elements, and who
  *                         wants the result puts all of them together
- *   allreduce, long       round a ring: each rank adds to a part of the
- *                         elements in turn, then the parts go round
+ *   allreduce, long, or   round a ring: each rank adds to a part of the
+ *   of two ranks          elements in turn, then the parts go round
  *   all else              up a tree to the root (and down again)
  *
  * All ranks meet once before the messages of a long one: so they agree on what
@@ -27,6 +27,7 @@
 #include "client/coll_tree.h"
 
 #define REDUCE_MEET	4096	/* bytes */
+#define REDUCE_PAIR	1024	/* the same of two ranks: messages are faster */
 #define REDUCE_RING	4096	/* bytes for each rank */
 
 static void fold(void *acc, const void *in, const void *arg)
@@ -140,6 +141,13 @@ static int by_ring(struct coll *c, unsigned char *buf,
 
 /* ---- by size ---- */
 
+/* Of two ranks that have a core each messages cost no switch of processes: where
+ * 4 KiB took 4.7 us by four meetings, 8 KiB took 2.5 us round the ring. */
+static size_t most_by_meetings(const struct snoo *ctx)
+{
+	return ctx->size == 2 ? REDUCE_PAIR : REDUCE_MEET;
+}
+
 static int long_allreduce(struct coll *c, const unsigned char *send,
 			  unsigned char *to, const struct coll_op *op)
 {
@@ -154,7 +162,7 @@ static int long_allreduce(struct coll *c, const unsigned char *send,
 		ret = coll_agree(c);
 	if (ret)
 		return ret;
-	if (len / c->ctx->size >= REDUCE_RING) {
+	if (c->ctx->size == 2 || len / c->ctx->size >= REDUCE_RING) {
 		if (send != to)
 			memcpy(to, send, len);
 		return by_ring(c, to, op, room);
@@ -171,7 +179,7 @@ int coll_allreduce(struct snoo *ctx, const void *send, void *to,
 
 	coll_begin(&c, ctx, coll_what(SNOO_ABI_MEET_ALLREDUCE, op->type,
 				      op->op, 0), len);
-	if (len <= REDUCE_MEET)
+	if (len <= most_by_meetings(ctx))
 		return coll_end(&c, by_meetings(&c, send, to, op, ENGINE_ANY));
 	return coll_end(&c, long_allreduce(&c, send, to, op));
 }
@@ -201,7 +209,7 @@ int coll_reduce(struct snoo *ctx, const void *send, void *to,
 		to = NULL;
 	coll_begin(&c, ctx, coll_what(SNOO_ABI_MEET_REDUCE, op->type, op->op,
 				      root), len);
-	if (len <= REDUCE_MEET)
+	if (len <= most_by_meetings(ctx))
 		return coll_end(&c, by_meetings(&c, send, to, op, root));
 	return coll_end(&c, long_reduce(&c, send, to, op, root));
 }

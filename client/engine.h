@@ -257,6 +257,8 @@ struct meet {
 	uint32_t nmates;
 	uint32_t mate;			/* the first one not seen yet */
 	uint32_t since;			/* meetings since we looked who that is */
+	uint32_t slow;			/* yields in a row that took long */
+	uint64_t doze_until_ns;		/* no yielding to mates before; 0: none */
 };
 
 /** struct idle - How long a call has been waiting; see wait.c */

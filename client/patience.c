@@ -93,8 +93,8 @@ static uint64_t pays_up_to(const struct patience *p, uint32_t sharers)
 	       2 * (uint64_t)p->yield_ns * (bounded(sharers) - 1);
 }
 
-bool patience_spent(const struct patience *p, uint32_t sharers,
-		    uint64_t now_ns)
+static bool knows_better(const struct patience *p, uint32_t sharers,
+			 uint64_t now_ns)
 {
 	return now_ns < p->sleep_until_ns && p->sleep_sharers == sharers;
 }
@@ -109,12 +109,20 @@ enum patience_way patience_way(const struct patience *p,
 		return waited_ns >= bound ? PATIENCE_SLEEP : PATIENCE_SPIN;
 	if (!p->fixed && !w->alone)
 		bound *= bounded(sharers);
-	if (waited_ns >= bound || patience_spent(p, sharers, now_ns))
+	if (waited_ns >= bound || knows_better(p, sharers, now_ns))
 		return PATIENCE_SLEEP;
 	if (w->alone && ++w->rounds < ALONE_ROUNDS)
 		return PATIENCE_SPIN;
 	w->rounds = 0;
 	return PATIENCE_YIELD;
+}
+
+void patience_sleep_until(struct patience *p, uint32_t sharers,
+			  uint64_t until_ns)
+{
+	p->unpaid = 0;
+	p->sleep_until_ns = until_ns;
+	p->sleep_sharers = sharers;
 }
 
 void patience_yielded(struct patience *p, struct patience_wait *w,
@@ -134,9 +142,7 @@ void patience_yielded(struct patience *p, struct patience_wait *w,
 	p->lost_ns = p->unpaid ? p->lost_ns + took_ns : took_ns;
 	if (++p->unpaid < UNPAID_MAX)
 		return;
-	p->unpaid = 0;
 	learnt = p->lost_ns < LEARNT_MAX_NS / LEARNT ? p->lost_ns * LEARNT
 						     : LEARNT_MAX_NS;
-	p->sleep_until_ns = now_ns + learnt;
-	p->sleep_sharers = sharers;
+	patience_sleep_until(p, sharers, now_ns + learnt);
 }

@@ -69,9 +69,9 @@ enum patience_way patience_way(const struct patience *p,
 			       struct patience_wait *w, uint32_t sharers,
 			       uint64_t waited_ns, uint64_t now_ns);
 
-/** patience_spent() - Yields did not pay here lately: sleep at once */
-bool patience_spent(const struct patience *p, uint32_t sharers,
-		    uint64_t now_ns);
+/** patience_sleep_until() - Somebody else has found that yields do not pay */
+void patience_sleep_until(struct patience *p, uint32_t sharers,
+			  uint64_t until_ns);
 
 /**
  * patience_yielded() - What a yield came to
