@@ -98,7 +98,7 @@ static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0,
 		return 0;
 	req = wanted(ctx, p, word0, at);
 	if (req) {
-		recv_copy(ctx, req, p->rank, line_tag(word0),
+		recv_line(ctx, req, p->rank, line_tag(word0),
 			  shm_rx_words(&p->rx), n);
 		return 0;
 	}
