@@ -117,6 +117,9 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 	struct snoo_abi_desc *d = shm_region_desc(&ctx->region,
 						  line_index(pair));
 
+	/* It is given back in a moment: one transfer of its line, not two. */
+	if (d)
+		cpu_prefetch_write(d);
 	if (!d || shm_block_look(d) != block_word(line_generation(pair),
 						  p->slot,
 						  SNOO_ABI_BLOCK_BUSY))
