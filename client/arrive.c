@@ -99,7 +99,7 @@ static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0,
 		return 0;
 	req = wanted(ctx, p, word0, at);
 	if (req) {
-		recv_copy(ctx, req, p->rank, line_tag(word0),
+		recv_line(ctx, req, p->rank, line_tag(word0),
 			  shm_rx_words(&p->rx), n);
 		return 0;
 	}
@@ -118,6 +118,9 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 	struct snoo_abi_desc *d = shm_region_desc(&ctx->region,
 						  line_index(pair));
 
+	/* It is given back in a moment: one transfer of its line, not two. */
+	if (d)
+		cpu_prefetch_write(d);
 	if (!d || shm_block_look(d) != block_word(line_generation(pair),
 						  p->slot,
 						  SNOO_ABI_BLOCK_BUSY))

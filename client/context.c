@@ -80,6 +80,8 @@ int context_new(struct snoo **out)
 	list_init(&ctx->retired);
 	list_init(&ctx->request_pool);
 	list_init(&ctx->arrival_pool);
+	request_init(&ctx->sent, REQUEST_SEND);
+	ctx->sent.done = true;
 	token_init(&ctx->offers);
 	token_init(&ctx->accepts);
 	ret = alive_open(ctx);

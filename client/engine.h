@@ -38,6 +38,7 @@
 #define CLIENT_ENGINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <snoo/snoo.h>
@@ -117,31 +118,42 @@ enum request_kind {
 	REQUEST_RECV,
 };
 
-/** struct snoo_request - A send or receive under way */
+/**
+ * struct snoo_request - A send or receive under way
+ *
+ * All that a small message touches comes first and fills a cache line;
+ * request_more() aligns it.
+ */
 struct snoo_request {
 	struct list link;		/* in one list of its peer, or ctx->wild */
+	unsigned char *buf;		/* a send only reads it */
+	uint64_t len;			/* bytes to send; room to receive */
+	uint64_t seq;			/* order of posting */
 	enum request_kind kind;
-	bool done;
-	bool counted;			/* in ctx->moving */
-	bool self_copy;			/* a send to ourselves, not matched yet */
 	int error;
 	uint32_t peer;			/* rank, or ENGINE_ANY */
 	uint32_t tag;			/* or ENGINE_ANY */
 	uint16_t context;
-	unsigned char *buf;		/* a send only reads it */
-	uint64_t len;			/* bytes to send; room to receive */
-	uint64_t seq;			/* order of posting */
+	bool done;
+	bool counted;			/* in ctx->moving */
+	bool self_copy;			/* a send to ourselves, not matched yet */
+
+	uint64_t message;		/* bytes of the whole message */
+	uint32_t from;			/* who sent it */
+	uint32_t mark;			/* its tag */
 	uint64_t token;			/* ours, 0: none */
 	uint64_t their_token;
 	uint64_t total;			/* bytes that this transfer moves */
 	uint64_t moved;			/* bytes moved so far */
-	uint64_t message;		/* bytes of the whole message */
-	uint32_t from;			/* who sent it */
-	uint32_t mark;			/* its tag */
-	struct loan *loan;		/* a send of this block; or NULL */
 	struct loan *pool;		/* offered from this block; or NULL */
-	struct view *view;		/* a receive for this view; or NULL */
+	union {
+		struct loan *loan;	/* a send of this block; or NULL */
+		struct view *view;	/* a receive for this view; or NULL */
+	};
 };
+
+_Static_assert(offsetof(struct snoo_request, message) == SNOO_ABI_LINE,
+	       "what a small message touches fills a line");
 
 enum arrival_kind {
 	ARRIVAL_LINE,			/* payload in data */
@@ -283,6 +295,7 @@ struct snoo {
 	uint32_t searched;		/* steps in lists of parked messages */
 	uint32_t rx_first;		/* where the next scan starts */
 	uint32_t fast;			/* messages that took the short way */
+	bool turn_due;			/* so many that all others have a turn */
 	struct list busy;		/* peers with something to push */
 	struct list wild;		/* posted receives from any source */
 	struct list arrivals;		/* all of them, oldest first */
@@ -323,6 +336,7 @@ struct snoo {
 	struct token_table accepts;	/* receives under way */
 	struct list request_pool;
 	struct list arrival_pool;
+	struct snoo_request sent;	/* stands for all that are complete */
 
 	struct patience patience;
 	uint64_t timeout_ns;
@@ -332,12 +346,25 @@ struct snoo {
 
 /* request.c */
 
-/** request_new() - A cleared request, or NULL */
-struct snoo_request *request_new(struct snoo *ctx);
-void request_free(struct snoo *ctx, struct snoo_request *req);
+/** request_more() - Second half of request_take(); not for others */
+struct snoo_request *request_more(void);
 
-/** request_init() - A request on the caller's stack */
-void request_init(struct snoo_request *req, enum request_kind kind);
+/** request_take() - A request as somebody left it, or NULL */
+static inline struct snoo_request *request_take(struct snoo *ctx)
+{
+	if (list_empty(&ctx->request_pool))
+		return request_more();
+	return list_entry(list_take(&ctx->request_pool), struct snoo_request,
+			  link);
+}
+
+/** request_free() - Forget a request; ctx->sent stays */
+static inline void request_free(struct snoo *ctx, struct snoo_request *req)
+{
+	/* Last in, first out: the one used last is still in the cache. */
+	if (req != &ctx->sent)
+		list_insert(ctx->request_pool.next, &req->link);
+}
 
 /** request_done() - Complete it; it is in no list and has no token */
 void request_done(struct snoo *ctx, struct snoo_request *req, int error);
@@ -345,6 +372,38 @@ void request_done(struct snoo *ctx, struct snoo_request *req, int error);
 struct arrival *arrival_new(struct snoo *ctx);
 void arrival_free(struct snoo *ctx, struct arrival *a);
 void request_fini(struct snoo *ctx);
+
+/**
+ * request_init() - Begin anew, in a request that was taken or on the stack
+ *
+ * Field by field: for so many bytes compilers use a string instruction, and
+ * its start costs more than the message's line.
+ */
+static inline void request_init(struct snoo_request *req,
+				enum request_kind kind)
+{
+	list_init(&req->link);
+	req->buf = NULL;
+	req->len = 0;
+	req->seq = 0;
+	req->kind = kind;
+	req->error = 0;
+	req->peer = 0;
+	req->tag = 0;
+	req->context = 0;
+	req->done = false;
+	req->counted = false;
+	req->self_copy = false;
+	req->mark = 0;
+	req->message = 0;
+	req->from = 0;
+	req->token = 0;
+	req->their_token = 0;
+	req->total = 0;
+	req->moved = 0;
+	req->pool = NULL;
+	req->loan = NULL;	/* and the view */
+}
 
 static inline uint64_t clock_ns(void)
 {

@@ -34,14 +34,19 @@ static void keep_bit(struct snoo *ctx, struct peer *p)
 
 static int scan_all(struct snoo *ctx)
 {
-	uint32_t n = ctx->nrx;
+	uint32_t n = ctx->nrx, at = ctx->rx_first;
 	int work = 0;
 
 	/* Begin after the channel that had something last: nobody starves. */
-	for (uint32_t i = 0; i < n && ctx->nrx > 0; i++) {
-		uint32_t at = (ctx->rx_first + i) % ctx->nrx;
-		struct peer *p = ctx->rx[at];
-		int got = arrive_drain(ctx, p);
+	for (uint32_t i = 0; i < n && ctx->nrx > 0; i++, at++) {
+		struct peer *p;
+		int got;
+
+		/* Channels may close on the way. */
+		if (at >= ctx->nrx)
+			at = 0;
+		p = ctx->rx[at];
+		got = arrive_drain(ctx, p);
 
 		keep_bit(ctx, p);
 

@@ -5,6 +5,7 @@
 
 #include "client/alloc.h"
 #include "client/engine.h"
+#include "shm/line.h"
 
 /**
  * recv_start() - Take a message that is there already, or post the receive
@@ -18,6 +19,18 @@ int recv_start(struct snoo *ctx, struct snoo_request *req);
 /** recv_copy() - Complete @req, out of its list, with a message's bytes */
 void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 	       uint32_t tag, const void *data, uint64_t length);
+
+/** recv_line() - The same with the payload of a line: up to 56 bytes */
+static inline void recv_line(struct snoo *ctx, struct snoo_request *req,
+			     uint32_t from, uint32_t tag, const uint64_t *words,
+			     unsigned int length)
+{
+	line_copy(req->buf, words, length < req->len ? length : req->len);
+	req->from = from;
+	req->mark = tag;
+	req->message = length;
+	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
+}
 
 /** recv_run() - Complete @req with the checked run that is next in the ring */
 void recv_run(struct snoo *ctx, struct snoo_request *req, struct peer *p,

@@ -59,20 +59,38 @@ static void push_line(struct snoo *ctx, struct peer *p,
 }
 
 /* A message of several lines, if the ring has room for it now. */
-static bool push_run(struct snoo *ctx, struct peer *p,
-		     struct snoo_request *req)
+static bool publish_run(struct snoo *ctx, struct peer *p, const void *buf,
+			size_t len, uint16_t context, uint32_t tag)
 {
-	if (!channel_run_fits(p, req->len))
+	if (!channel_run_fits(p, len))
 		return false;
 	shm_tx_publish_run(&p->tx,
 			   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
-				     shm_ring_run(req->len), req->context,
-				     req->tag),
-			   req->buf, (size_t)req->len);
+				     shm_ring_run(len), context, tag),
+			   buf, len);
 	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
-	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
+	return true;
+}
+
+static bool push_run(struct snoo *ctx, struct peer *p,
+		     struct snoo_request *req)
+{
+	if (!publish_run(ctx, p, req->buf, (size_t)req->len, req->context,
+			 req->tag))
+		return false;
 	request_done(ctx, req, 0);
+	return true;
+}
+
+bool send_run(struct snoo *ctx, struct peer *p, const void *buf, size_t len,
+	      uint32_t tag)
+{
+	if (!p->tx_short || !list_empty(&p->busy) ||
+	    !publish_run(ctx, p, buf, len, ENGINE_CONTEXT_USER, tag))
+		return false;
+	channel_wake(ctx, p);
 	return true;
 }
 

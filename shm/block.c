@@ -47,19 +47,23 @@ static bool change(struct snoo_abi_desc *d, uint64_t from, uint64_t to)
 int shm_block_take(struct snoo_abi_desc *d, uint32_t home, uint32_t expected,
 		   uint32_t *generation)
 {
-	uint64_t word = shm_block_look(d);
-	uint32_t next = block_generation(word) + 1;
+	uint64_t word = block_word(expected, home, SNOO_ABI_BLOCK_FREE);
 
-	if (block_home(word) != home ||
-	    block_state(word) == SNOO_ABI_BLOCK_NONE ||
-	    block_generation(word) != expected)
-		return -ESTALE;
-	if (block_state(word) != SNOO_ABI_BLOCK_FREE)
-		return -EBUSY;
-	if (!change(d, word, block_word(next, home, SNOO_ABI_BLOCK_BUSY)))
-		return -ESTALE;
+	/*
+	 * No look before: the reader has written it last, and a load would
+	 * fetch the line once more than the exchange does.
+	 */
+	if (!atomic_compare_exchange_strong_explicit(
+		    &d->word, &word,
+		    block_word(expected + 1, home, SNOO_ABI_BLOCK_BUSY),
+		    memory_order_acq_rel, memory_order_acquire))
+		return block_home(word) == home &&
+				       block_generation(word) == expected &&
+				       block_state(word) !=
+					       SNOO_ABI_BLOCK_NONE ?
+			       -EBUSY : -ESTALE;
 	SNOO_TESTPOINT("block_taken");
-	*generation = next;
+	*generation = expected + 1;
 	return 0;
 }
 
