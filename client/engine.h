@@ -50,6 +50,7 @@
 #define ENGINE_CONTEXT_USER	0		/* MPI_COMM_WORLD */
 #define ENGINE_CONTEXT_COLL	1		/* collectives */
 #define ENGINE_RUN_BYTES	1024		/* longer ones go by block */
+#define ENGINE_STREAM_BYTES	(1024u * 1024)	/* a daemon that says none */
 #define ENGINE_SPARES		16		/* spare rings kept, each size */
 
 enum peer_state {
@@ -86,7 +87,8 @@ struct peer {
 	uint64_t ahead;			/* number of the next one in its
 					 * channel, less turn */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
-	uint32_t stream_out;		/* blocks of transfers on their way */
+	uint64_t stream_out;		/* bytes in blocks of transfers, on
+					 * their way */
 	struct shm_tx tx;
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */
@@ -273,6 +275,7 @@ struct snoo {
 	uint8_t *lend_known;		/* bit for each unit of the arena */
 	uint64_t used;			/* bytes through blocks */
 	uint64_t eager_bytes;
+	uint64_t stream_bytes;		/* of streams, on their way to one peer */
 	struct token_table offers;	/* sends that wait */
 	struct token_table accepts;	/* receives under way */
 	struct list request_pool;

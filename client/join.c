@@ -173,6 +173,8 @@ static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	ctx->gone_seen = w->gone_epoch;
 	ctx->gone_done = w->gone_epoch;
 	ctx->eager_bytes = w->eager_bytes;
+	ctx->stream_bytes = w->stream_bytes ? w->stream_bytes :
+					      ENGINE_STREAM_BYTES;
 	ctx->spin_ns = w->spin_ns;
 	ctx->core = -1;
 

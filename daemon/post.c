@@ -285,6 +285,7 @@ void post_welcome(struct rank *r)
 		.small_bytes = d->conf->block_bytes.small,
 		.large_bytes = d->conf->block_bytes.large,
 		.spin_ns = spin_ns(d),
+		.stream_bytes = d->conf->stream_bytes,
 		.cores = topo_cores(d->sh->topo),
 	};
 

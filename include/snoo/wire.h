@@ -44,8 +44,9 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		3u	/* 2: BELLS, RING, map_offset, RUN
-					 * 3: REGISTERS, LOOK */
+#define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
+					 * 3: REGISTERS, LOOK
+					 * 4: stream_bytes */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -156,7 +157,9 @@ struct snoo_wire_welcome {
 	 */
 	uint64_t map_offset;
 	uint64_t map_skip;		/* a multiple of 2 MiB, below the head */
-	uint64_t reserved[2];
+	uint64_t stream_bytes;		/* of streams, on their way to one peer;
+					 * 0 from a daemon before 0.4 */
+	uint64_t reserved;
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_welcome, 8 + 4 + 28 + 16 + 16 + 8 + 16 + 32);

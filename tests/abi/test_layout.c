@@ -274,6 +274,7 @@ static void wire_down(void)
 	FIELD(snoo_wire_welcome, cores);
 	FIELD(snoo_wire_welcome, map_offset);
 	FIELD(snoo_wire_welcome, map_skip);
+	FIELD(snoo_wire_welcome, stream_bytes);
 	FIELD(snoo_wire_welcome, reserved);
 	SIZE(snoo_wire_start);
 	FIELD(snoo_wire_start, head);
