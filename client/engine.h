@@ -21,6 +21,7 @@
  *   channel.c         one peer: ring pair, answers, when to ring the bell
  *   bells.c           how: eventfds, where a futex does not reach
  *   lend.c            our grant of blocks
+ *   pace.c            cached stores or others: what is faster to a peer
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
  *   request.c token.c list.h
@@ -38,6 +39,7 @@
 #include <snoo/wire.h>
 
 #include "client/list.h"
+#include "client/pace.h"
 #include "client/token.h"
 #include "hal/hal.h"
 #include "shm/counters.h"
@@ -89,6 +91,9 @@ struct peer {
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
 	uint64_t stream_out;		/* bytes in blocks of transfers, on
 					 * their way */
+	uint32_t filled;		/* blocks, likewise */
+	uint32_t timed;			/* blocks read, for one in PACE_SAMPLE */
+	struct pace pace;		/* how its blocks are best filled */
 	struct shm_tx tx;
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */

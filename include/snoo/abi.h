@@ -51,7 +51,8 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	3	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER */
+#define SNOO_ABI_MINOR	4	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
+				 * 4: read_ns */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -385,9 +386,13 @@ enum snoo_abi_call {
 struct snoo_abi_desc {
 	alignas(SNOO_ABI_LINE)
 	_Atomic uint64_t word;
-	uint64_t reserved[7];
+	_Atomic uint32_t read_ns;	/* receiver, before BUSY -> FREE: how
+					 * long its copy took; 0: not told */
+	uint32_t reserved0;
+	uint64_t reserved[6];
 };
 
+SNOO_ABI_AT(struct snoo_abi_desc, read_ns, 0x008);
 SNOO_ABI_SIZE(struct snoo_abi_desc, SNOO_ABI_LINE);
 
 #define SNOO_ABI_DESC_HOME_SHIFT	8
