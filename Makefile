@@ -40,7 +40,7 @@ DEPS_RUN   := gnuplot-nox jq libmpich-dev mpich util-linux
 DEPS := $(DEPS_BUILD) $(DEPS_RUN) bpftool bsdextrautils clang clang-format \
 	clang-tidy cppcheck g++ git libclang-rt-14-dev libcmocka-dev mandoc \
 	python3-minimal shellcheck spin strace
-DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin
+DEPS_BENCH := $(DEPS_RUN) libopenmpi-dev openmpi-bin ucx-utils
 # `make cross` unpacks its compilers and libraries in the build folder.
 DEPS_CROSS := jq make pkgconf xz-utils
 # Guests for `make run-vm` and `make check-vm`; their kernel is unpacked alone.
@@ -74,9 +74,11 @@ say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $1 $(patsubst $B/%,%,$@);)
 
 # Lowest first.
 LAYERS := shm hal client daemon
+# One of the two goes with the daemon.
+BPF_NOT := daemon/telemetry_$(if $(filter 0,$(BPF)),bpf,none).c
 src     = $(wildcard $1/*.c $1/*/*.c)
 # obj LAYERS [TREE]: the objects of some layers, in $B/obj or $B/TREE/obj.
-srcs    = $(filter-out %.bpf.c,$(foreach l,$1,$(call src,$l)))
+srcs    = $(filter-out %.bpf.c $(BPF_NOT),$(foreach l,$1,$(call src,$l)))
 obj     = $(patsubst %.c,$B$(if $2,/$2)/obj/%.o,$(call srcs,$1))
 # lib LAYERS [TREE]: the same as archives, highest layer first for the linker.
 lib     = $(foreach l,$1,$B$(if $2,/$2)/obj/$l.a)
@@ -484,12 +486,17 @@ run-vm: ## ranks in two guests and on the host, beside TCP between the guests
 	@$(SUBMAKE) -j$$(nproc) all $(VM_PROG)
 	@B='$(BABS)' bench/vm.sh
 
-bench: deps-bench ## latency, bandwidth, rate, barrier beside the MPIs
+bench: deps-bench ## SNOO beside MPICH, Open MPI, UCX; crowds, growth, shares
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/run.sh
 bench-quick: deps-bench ## the same, in a minute
 	@$(SUBMAKE) -j$$(nproc) all
 	@B='$(BABS)' bench/run.sh --quick
+
+# bench-NAME: one thing, by bench/NAME.sh
+bench-%: bench/%.sh
+	@$(SUBMAKE) -j$$(nproc) all
+	@B='$(BABS)' $<
 
 # ---- checkers ---------------------------------------------------------------
 

@@ -11,7 +11,9 @@
  *	api_isend(), api_irecv()	fill an api_request
  *	api_waitall()
  *	api_barrier()
+ *	api_sum()			of all ranks' numbers, at each of them
  *	API_NAME
+ *	API_SUM_BY			what api_sum() calls
  */
 #ifndef BENCH_API_H
 #define BENCH_API_H

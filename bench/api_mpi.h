@@ -10,6 +10,7 @@
 #ifdef BENCH_MPI
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <mpi.h>
 
@@ -78,6 +79,15 @@ static inline void api_waitall(int n, api_request *r)
 static inline void api_barrier(void)
 {
 	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+#define API_SUM_BY "MPI_Allreduce"
+
+static inline uint64_t api_sum(uint64_t value)
+{
+	MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_UINT64_T, MPI_SUM,
+		      MPI_COMM_WORLD);
+	return value;
 }
 
 #endif /* BENCH_MPI */

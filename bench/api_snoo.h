@@ -4,6 +4,8 @@
 #define BENCH_API_SNOO_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 
 #include <snoo/snoo.h>
 
@@ -21,9 +23,12 @@ static inline void api_must(int ret, const char *call)
 		bench_die("%s: %s", call, snoo_strerror(ret));
 }
 
+/* By the name that the starter says, as SNOO_MPI_Init() has it. */
 static inline void api_start(void)
 {
-	if (snoo_init(&api_ctx, "bench", NULL))
+	const char *job = getenv("SNOO_JOB");
+
+	if (snoo_init(&api_ctx, job && *job ? job : "bench", NULL))
 		bench_die("snoo_init: %s", snoo_last_error());
 }
 
@@ -72,6 +77,16 @@ static inline void api_waitall(int n, api_request *r)
 static inline void api_barrier(void)
 {
 	api_must(snoo_barrier(api_ctx), "snoo_barrier");
+}
+
+#define API_SUM_BY "snoo_allreduce"
+
+static inline uint64_t api_sum(uint64_t value)
+{
+	api_must(snoo_allreduce(api_ctx, SNOO_IN_PLACE, &value, 1, SNOO_UINT64,
+				SNOO_SUM),
+		 "snoo_allreduce");
+	return value;
 }
 
 #endif /* BENCH_API_SNOO_H */

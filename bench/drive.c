@@ -87,6 +87,8 @@ void drive(struct drive_test *t, uint64_t ms)
 
 	bench_open(t->name);
 	bench_text("api", API_NAME);
+	if (t->by)
+		bench_text("by", t->by);
 	bench_int("ranks", (uint64_t)api_size());
 	bench_int("bytes", t->bytes);
 	bench_int("iterations", n);

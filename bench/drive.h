@@ -18,6 +18,8 @@
 /** struct drive_test - One thing to measure */
 struct drive_test {
 	const char *name;
+	const char *by;			/* who does it, if it is not the library
+					 * alone; may be NULL */
 	size_t bytes;			/* of a message */
 	uint64_t messages;		/* in one iteration, all ranks together;
 					 * 0: not told */

@@ -6,8 +6,8 @@
 #
 # Processor time (utime + stime of /proc/PID/stat, and the scheduler's
 # nanoseconds where the kernel shows them) of snoo-daemon, snoorun and RANKS
-# ranks that are blocked in snoo_recv(), over SECONDS.  Status 1: somebody used
-# a clock tick or more.
+# ranks that are blocked in snoo_recv(), over SECONDS.  The last line is JSON.
+# Status 1: somebody used a clock tick or more.
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -46,14 +46,20 @@ before=()
 for p in "${pids[@]}"; do before+=("$(used "$p")"); done
 sleep "$SECS"
 bad=0
+ticks=0
+all_ns=0
 printf '%-14s %12s %16s   over %s s\n' process "clock ticks" microseconds "$SECS"
 for i in "${!pids[@]}"; do
 	read -r t0 n0 <<<"${before[i]}"
 	read -r t1 n1 <<<"$(used "${pids[i]}")"
 	printf '%-14s %12d %16d\n' "${names[i]}" $((t1 - t0)) $(((n1 - n0) / 1000))
 	((t1 > t0)) && bad=$((bad + 1))
+	ticks=$((ticks + t1 - t0))
+	all_ns=$((all_ns + n1 - n0))
 done
 kill "$runner"
 wait "$runner" 2>/dev/null
+printf '{"bench":"idle","ranks":%d,"seconds":%d,"ticks":%d,"ns":%d}\n' \
+	"$RANKS" "$SECS" "$ticks" "$all_ns"
 ((bad == 0)) && say "Nobody used a clock tick." || say "$bad processes used processor time."
 ((bad == 0))

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
-# lib.sh - what the benchmark scripts share: a daemon of our own, the peers, the machine
+# lib.sh - what the benchmark scripts share: a daemon of our own, the machine
 # shellcheck shell=bash disable=SC2034
 #
 #   bench_begin              scratch folder; all that was started ends with us
+#   bench_started PID        what bench_end() ends, too; bench_ended PID
 #   daemon_start [OPTION...] a private snoo-daemon for the programs of ours
 #   daemon_stop
-#   snoo_run N PROGRAM...    N pinned ranks over that daemon
-#   mpich_find, openmpi_find is it installed?  0 or 1; says so in *_WHY
-#   mpi_cc NAME OUT FLAGS    compile our sources against it
-#   mpi_run NAME N PROGRAM   N ranks in its best setting
+#   snoo_run N PROGRAM...    N pinned ranks over that daemon; all on ON_CORE, if
+#                            set
 #   machine_json             what we run on
 #   machine_line JSON        the same for people
-#   settings_json            how the peers are set
+#   first_cores N            of our affinity mask
 #   switch_points            sets REGISTER_MAX, LINES_MAX and BLOCK_MAX
 #
 # Environment: B, the build folder.
@@ -22,6 +21,7 @@ B=${B:-build}
 LIMIT=${BENCH_LIMIT_S:-120}	# seconds that one program may run
 BENCH_TMP=
 DAEMON_PID=
+declare -A BENCH_PIDS=()
 export LC_ALL=C
 
 say() { printf '%s\n' "$*"; }
@@ -33,10 +33,14 @@ die() {
 bench_end() {
 	local status=$?
 	trap - EXIT INT TERM
+	((${#BENCH_PIDS[@]})) && kill "${!BENCH_PIDS[@]}" 2>/dev/null
 	daemon_stop
 	[[ -n $BENCH_TMP ]] && rm -rf "$BENCH_TMP"
 	exit "$status"
 }
+
+bench_started() { BENCH_PIDS[$1]=1; }
+bench_ended() { unset "BENCH_PIDS[$1]"; }
 
 bench_begin() {
 	BENCH_TMP=$(mktemp -d "${TMPDIR:-/tmp}/snoo-bench.XXXXXX") || exit 1
@@ -59,6 +63,7 @@ bench_begin() {
 daemon_start() {
 	local dir=$BENCH_TMP/run
 	mkdir -p "$dir"
+	rm -f "$BENCH_TMP/ready"	# of one before
 	export SNOO_SOCKET=$dir/default.sock SNOO_ADMIN=$dir/admin.sock
 	"$B/bin/snoo-daemon" --runtime-dir "$dir" --no-keeper --exit-with-parent \
 		--ready-fd 3 "$@" 3>"$BENCH_TMP/ready" 2>"$BENCH_TMP/daemon.log" &
@@ -83,7 +88,8 @@ snoo_run() {
 	local n=$1
 	shift
 	timeout -k 5 "$LIMIT" "$B/bin/snoorun" -n "$n" \
-		--socket "$SNOO_SOCKET" --no-prefix -- "$@"
+		--socket "$SNOO_SOCKET" --no-prefix \
+		${ON_CORE:+--core-list "$ON_CORE"} -- "$@"
 }
 
 # What decides a message's path: the register's capacity, which is that of a
@@ -112,84 +118,7 @@ path_of() {
 	fi
 }
 
-# ---- the peers ---------------------------------------------------------------
-
-MPICH_WHY=
-OPENMPI_WHY=
-
-# find KIND: the compiler wrapper and launcher, under Debian's names or plain.
-mpi_tool() {
-	local kind=$1 tool=$2 p
-	for p in "$tool.$kind" "$tool"; do
-		command -v "$p" >/dev/null || continue
-		[[ $p == "$tool.$kind" ]] ||
-			"$p" --version 2>&1 | mpi_is "$kind" ||
-			"$p" -show 2>&1 | mpi_is "$kind" || continue
-		printf '%s\n' "$p"
-		return 0
-	done
-	return 1
-}
-mpi_is() {
-	case $1 in
-	mpich) grep -qiE 'mpich|hydra' ;;
-	openmpi) grep -qiE 'open.?mpi|open.?rte' ;;
-	esac
-}
-
-mpich_find() {
-	MPICH_CC=$(mpi_tool mpich mpicc) && MPICH_RUN=$(mpi_tool mpich mpiexec) ||
-		MPICH_WHY="MPICH is not installed (Debian: mpich libmpich-dev)"
-	[[ -z $MPICH_WHY ]]
-}
-openmpi_find() {
-	OPENMPI_CC=$(mpi_tool openmpi mpicc) && OPENMPI_RUN=$(mpi_tool openmpi mpiexec) ||
-		OPENMPI_WHY="Open MPI is not installed (Debian: openmpi-bin libopenmpi-dev)"
-	[[ -z $OPENMPI_WHY ]]
-}
-
-# The flags of our own programs.  (MPICH's MPI_STATUSES_IGNORE is no array that
-# gcc would like, hence the one warning less.)
-mpi_cc() {
-	local kind=$1 out=$2 cc=MPICH_CC
-	[[ $kind == openmpi ]] && cc=OPENMPI_CC
-	shift 2
-	mkdir -p "$(dirname "$out")"
-	(cd "$TOP" && "${!cc}" -std=c11 -D_GNU_SOURCE -Iinclude -I. -O2 -g \
-		-Wall -Wextra -Wno-stringop-overflow "$@" -o "$out" -lm)
-}
-
-# Pinned one rank a core, and kernel-assisted single copy where they use it
-# (UCX's and vader's default; ptrace must be allowed between the ranks, which
-# it is for processes of one user unless Yama forbids it).
-MPICH_SETTING='mpiexec -bind-to core'
-OPENMPI_SETTING='mpiexec --bind-to core --mca btl vader,self --mca pml ob1'
-mpi_run() {
-	local kind=$1 n=$2 cores over=()
-	shift 2
-	cores=$(nproc)
-	if [[ $kind == mpich ]]; then
-		timeout -k 5 "$LIMIT" "$MPICH_RUN" -n "$n" -bind-to core "$@"
-	else
-		((n > cores)) && over=(--oversubscribe --bind-to none)
-		((n > cores)) || over=(--bind-to core)
-		OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-			timeout -k 5 "$LIMIT" "$OPENMPI_RUN" -n "$n" "${over[@]}" \
-			--mca btl vader,self --mca pml ob1 "$@"
-	fi
-}
-
 # ---- where and how -----------------------------------------------------------
-
-# CMA works if ptrace of a process of the same user does.
-cma_state() {
-	local yama=/proc/sys/kernel/yama/ptrace_scope
-	if [[ $(id -u) == 0 || ! -r $yama || $(<"$yama") == 0 ]]; then
-		printf 'on\n'
-	else
-		printf 'off: kernel.yama.ptrace_scope is %s\n' "$(<"$yama")"
-	fi
-}
 
 machine_json() {
 	local model cores kernel virt huge
@@ -206,30 +135,19 @@ machine_json() {
 		  huge_pages_2m: $huge, load_before: $load, date: $date}'
 }
 
+first_cores() {
+	local list part n
+	list=$(taskset -cp $$)
+	list=${list##*: }
+	for part in ${list//,/ }; do
+		for ((n = ${part%-*}; n <= ${part#*-}; n++)); do
+			printf '%d\n' "$n"
+		done
+	done | head -n "$1"
+}
+
 # For people; a machine that does something else measures that, too.
 machine_line() {
 	jq -r '"  machine  \(.cpu), \(.cores) cores, \(.kind), Linux \(.kernel), "
 		+ "load \(.load_before | split(" ")[0]) before"' <<<"$1"
-}
-
-peer_version() {
-	case $1 in
-	mpich) "$MPICH_RUN" --version 2>/dev/null |
-		awk '/Version:/ { print "MPICH " $2; exit }' ;;
-	openmpi) "$OPENMPI_RUN" --version 2>/dev/null |
-		awk 'NR == 1 { print "Open MPI " $NF }' ;;
-	esac
-}
-
-settings_json() {
-	local mpich='' openmpi=''
-	[[ -z $MPICH_WHY && -n ${MPICH_RUN:-} ]] &&
-		mpich="$(peer_version mpich), $MPICH_SETTING, CMA $(cma_state)${UCX_TLS:+, UCX_TLS=$UCX_TLS}"
-	[[ -z $OPENMPI_WHY && -n ${OPENMPI_RUN:-} ]] &&
-		openmpi="$(peer_version openmpi), $OPENMPI_SETTING, CMA $(cma_state)"
-	jq -n --arg snoo "SNOO $(awk '/define SNOO_VERSION_M/ { v = v s $3; s = "." } END { print v }' \
-		"$TOP/include/snoo/snoo.h"), private snoo-daemon, ranks pinned by it" \
-		--arg mpich "${mpich:-skipped: $MPICH_WHY}" \
-		--arg openmpi "${openmpi:-skipped: $OPENMPI_WHY}" \
-		'{snoo: $snoo, mpich: $mpich, openmpi: $openmpi}'
 }

@@ -14,6 +14,8 @@
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=bench/peers.sh
+. "$TOP/bench/peers.sh"
 
 ROUNDS=5
 CAP_MS=200
@@ -48,7 +50,7 @@ if mpich_find; then
 		MPICH_WHY="its compiler failed"
 fi
 machine=$(machine_json)
-settings=$(settings_json | jq 'del(.openmpi)')
+settings=$(settings_json | jq '{snoo, mpich}')
 daemon_start
 switch_points
 

@@ -1,21 +1,44 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# run.sh - latency, bandwidth, rate and barrier of SNOO, MPICH and Open MPI: `make bench`
+# run.sh - SNOO beside its peers and beside what the machine can do: `make bench`
 #
-# Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--out FOLDER]
+# Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--only PART,...]
+#		      [--peers PEER,...] [--out FOLDER]
 #
-# One source (pingpong.c, stream.c, barrier.c) over one thin layer for each
-# library.  The libraries take turns in every round; beside them, in the same
-# round, the bare cache line (micro/line.c) and memcpy (copy.c).  Results are
-# medians over the rounds, with the smallest and the largest.
+#   pair      two ranks: latency, bandwidth, rate, barrier	(pair.sh)
+#   crowd     more ranks than cores				(crowd.sh)
+#   growth    one job of 2 to 256 ranks				(growth.sh)
+#   shares    jobs that compete for a pool that is short	(shares.sh)
+#   idle      a daemon and ranks with nothing to do		(idle.sh)
 #
-# Leaves bench.json, latency.{svg,png}, bandwidth.{svg,png} and the tables,
-# bench.txt, in FOLDER, or bench/ of the build folder.  --quick: fewer sizes, no 4 ranks, < 60 s.
+# One source over one thin layer for each library.  The libraries take turns in
+# every round.  Results are medians over the rounds, with the smallest and the
+# largest; each has its ratio to the best peer and to what the machine can do.
+#
+# Leaves bench.json, the tables, bench.txt, and plots (plot.sh) in FOLDER, or
+# bench/ of the build folder.  --quick: fewer sizes, ranks and rounds, < 60 s.
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=bench/peers.sh
+. "$TOP/bench/peers.sh"
+# shellcheck source=bench/ucx.sh
+. "$TOP/bench/ucx.sh"
+# shellcheck source=bench/sample.sh
+. "$TOP/bench/sample.sh"
+# shellcheck source=bench/pair.sh
+. "$TOP/bench/pair.sh"
+# shellcheck source=bench/crowd.sh
+. "$TOP/bench/crowd.sh"
+# shellcheck source=bench/growth.sh
+. "$TOP/bench/growth.sh"
+# shellcheck source=bench/shares.sh
+. "$TOP/bench/shares.sh"
 
 QUICK=0
+PARTS=(pair crowd growth shares idle)
+ONLY=
+PEERS=mpich,openmpi,ucx
 ROUNDS=
 MS=
 OUT=
@@ -26,126 +49,116 @@ while (($#)); do
 		[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a number"
 		[[ $1 == --rounds ]] && ROUNDS=$2 || MS=$2
 		shift ;;
-	--out)
-		[[ -n ${2:-} ]] || die "$1 needs a folder"
-		OUT=$2
+	--only | --peers | --out)
+		[[ -n ${2:-} ]] || die "$1 needs a value"
+		case $1 in
+		--only) ONLY=$2 ;;
+		--peers) PEERS=$2 ;;
+		--out) OUT=$2 ;;
+		esac
 		shift ;;
-	*) die "unknown option $1: --quick, --rounds, --ms and --out are known" ;;
+	*) die "unknown option $1: --quick, --rounds, --ms, --only, --peers and --out are known" ;;
 	esac
 	shift
 done
+# crowd, growth and shares take long and vary less: MORE rounds of them.
 if ((QUICK)); then
-	ROUNDS=${ROUNDS:-3} MS=${MS:-30}
+	ROUNDS=${ROUNDS:-3} MS=${MS:-20} MORE=1
 	sizes=(0 1 8 56 64 1K 4K 16K 64K 256K 1M 4M)
+	cma_sizes=(64K 1M)
+	CROWD=(4) GROWTH=(2 4 8 16)
 else
-	ROUNDS=${ROUNDS:-5} MS=${MS:-60}
+	ROUNDS=${ROUNDS:-5} MS=${MS:-60} MORE=3
 	sizes=(0 1 2 4 8 16 32 56 64 128 256 512 1K 2K 4K 8K 16K 32K 64K 128K
 		256K 512K 1M 2M 4M)
+	cma_sizes=(64K 256K 1M 4M)
+	CROWD=(4 8 16) GROWTH=(2 4 8 16 32 64 128 256)
 fi
+((MORE > ROUNDS)) && MORE=$ROUNDS
+SPAN_MS=$((MS * 50))
+SHARES_LEAD_MS=$((MS * 25))
+for p in ${ONLY//,/ }; do
+	[[ " ${PARTS[*]} " == *" $p "* ]] || die "no part $p: ${PARTS[*]} are known"
+done
+for p in ${PEERS//,/ }; do
+	[[ $p =~ ^(mpich|openmpi|ucx|none)$ ]] ||
+		die "no peer $p: mpich, openmpi, ucx and none are known"
+done
+# part NAME [ROUND]: is it wanted (in this round)?
+part() {
+	[[ -z $ONLY || ,$ONLY, == *,$1,* ]] && ((${2:-1} <= MORE))
+}
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
-	bench/stream bench/barrier bench/copy bench/micro/line
+	bench/stream bench/barrier bench/ring bench/allreduce bench/beside \
+	bench/growth bench/flow bench/tail bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
-SAMPLES=$BENCH_TMP/samples
-: >"$SAMPLES"
+sample_begin
 
-peers=()
-mpich_find && peers+=(mpich)
-openmpi_find && peers+=(openmpi)
-built=()
-for p in "${peers[@]}"; do
-	good=1
-	for prog in pingpong stream barrier; do
-		mpi_cc "$p" "$B/bench/$p/$prog" -DBENCH_MPI "bench/$prog.c" \
-			bench/drive.c bench/bench.c || good=0
-	done
-	if ((good)); then
-		built+=("$p")
-	elif [[ $p == mpich ]]; then
-		MPICH_WHY="its compiler failed"
-	else
-		OPENMPI_WHY="its compiler failed"
+# peer NAME: is it wanted and there?
+peer() {
+	local why=${1^^}_WHY
+	if [[ ,$PEERS, != *,$1,* ]]; then
+		printf -v "$why" 'not asked for (--peers)'
+		return 1
 	fi
+	"${1}_find"
+}
+built=()
+for p in mpich openmpi; do
+	peer "$p" || continue
+	for prog in pingpong stream barrier ring allreduce beside; do
+		mpi_cc "$p" "$B/bench/$p/$prog" -DBENCH_MPI "bench/$prog.c" \
+			bench/drive.c bench/bench.c || {
+			printf -v "${p^^}_WHY" 'its compiler failed'
+			continue 2
+		}
+	done
+	built+=("$p")
 done
 apis=(snoo "${built[@]}")
 machine=$(machine_json)
-settings=$(settings_json)
+peer ucx && part pair && ucx_choose
+settings=$(settings_json | jq --arg ucx "$(ucx_setting)" '. + {ucx: $ucx}')
 daemon_start
 switch_points
 
-say "SNOO beside the MPIs: ${#sizes[@]} sizes, $ROUNDS rounds in turn, $MS ms a point."
+say "SNOO beside its peers: ${#sizes[@]} sizes, $ROUNDS rounds in turn, $MS ms a point."
 machine_line "$machine"
-jq -r 'to_entries[] | "  \(.key)\(" " * (9 - (.key | length)))\(.value)"' <<<"$settings"
+jq -r 'to_entries[] | "  \(.key)\(" " * (14 - (.key | length)))\(.value)"' <<<"$settings"
 say
-
-TTY=0
-[[ -t 1 ]] && TTY=1
-show() {
-	if ((TTY)); then
-		printf '\r  %s\033[K' "$1"
-	elif [[ ${2:-} == line ]]; then
-		say "  $1"
-	fi
-}
-
-# run API RANKS PROGRAM ARGUMENT...
-run() {
-	local api=$1 n=$2 prog=$3
-	shift 3
-	if [[ $api == snoo ]]; then
-		snoo_run "$n" "$B/bench/$prog" "$@"
-	else
-		mpi_run "$api" "$n" "$B/bench/$api/$prog" "$@"
-	fi
-}
-
-# sample API ROUND COMMAND...: its lines, marked with both.
-sample() {
-	local api=$1 round=$2 out=$BENCH_TMP/out
-	shift 2
-	"$@" >"$out" 2>"$BENCH_TMP/err" || {
-		sed 's/^/  /' "$BENCH_TMP/err" "$out" >&2
-		die "$api failed: $*"
-	}
-	sed -n 's/^[^{]*\({"bench".*}\).*$/\1/p' "$out" |
-		jq -c --arg api "$api" --argjson round "$round" \
-			'. + {api: $api, round: $round}' >>"$SAMPLES"
-}
 
 begin=$SECONDS
 for ((r = 1; r <= ROUNDS; r++)); do
 	show "round $r of $ROUNDS ($((SECONDS - begin)) s)" line
-	sample bare "$r" "$B/bench/micro/line" "$MS"
-	sample memcpy "$r" "$B/bench/copy" 64M $((MS / 2 + 1)) "${sizes[@]:1}"
-	for api in "${apis[@]}"; do
-		show "round $r of $ROUNDS: $api, 2 ranks"
-		sample "$api" "$r" run "$api" 2 pingpong -t "$MS" "${sizes[@]}"
-		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${sizes[@]:1}"
-		sample "$api" "$r" run "$api" 2 barrier -t "$MS"
-	done
-	((QUICK)) && continue
-	# More ranks than cores: there only a library that yields or sleeps
-	# comes forward.
-	for api in "${apis[@]}"; do
-		show "round $r of $ROUNDS: $api, 4 ranks"
-		sample "$api" "$r" run "$api" 4 pingpong -t "$MS" 8 64K
-		sample "$api" "$r" run "$api" 4 barrier -t "$MS"
-	done
+	part pair && pair_round "$r"
+	part crowd "$r" && crowd_round "$r"
+	part growth "$r" && growth_round "$r"
 done
+daemon_stop
+for ((r = 1; r <= MORE; r++)); do
+	part shares && shares_round "$r"
+done
+if part idle; then
+	show "an idle daemon and idle ranks"
+	sample idle 1 env B="$B" "$TOP/bench/idle.sh" 2 4
+fi
 ((TTY)) && printf '\r\033[K'
 spent=$((SECONDS - begin))
-daemon_stop
 
+# What `make run-vm` has left, if it has: guests take minutes to boot.
+vm=$(jq -c . "$B/run-vm/vm.json" 2>/dev/null) || vm=null
 jq -s --argjson machine "$machine" --argjson settings "$settings" \
 	--argjson reg "$REGISTER_MAX" --argjson lines "$LINES_MAX" --argjson block "$BLOCK_MAX" \
-	--argjson spent "$spent" --argjson ms "$MS" -f "$TOP/bench/summary.jq" \
+	--argjson spent "$spent" --argjson ms "$MS" --argjson limit "$SHARES_LIMIT" \
+	--argjson vm "$vm" -f "$TOP/bench/summary.jq" \
 	"$SAMPLES" >"$OUT/bench.json" || die "cannot write $OUT/bench.json"
 jq -r -f "$TOP/bench/table.jq" "$OUT/bench.json" | tee "$OUT/bench.txt"
 say
 if command -v gnuplot >/dev/null; then
-	"$TOP/bench/plot.sh" "$OUT/bench.json" "$OUT" || die "gnuplot failed"
-	say "In $OUT: bench.json, bench.txt, latency.svg and .png, bandwidth.svg and .png.  $spent s."
+	plots=$("$TOP/bench/plot.sh" "$OUT/bench.json" "$OUT") || die "gnuplot failed"
+	say "In $OUT: bench.json, bench.txt, and ${plots}as .svg and .png.  $spent s."
 else
 	say "In $OUT: bench.json, bench.txt.  No plot: gnuplot is not installed.  $spent s."
 fi

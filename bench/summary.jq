@@ -2,29 +2,170 @@
 # summary.jq - samples of run.sh in, medians and spread for each point out
 #
 # Every point: {median, min, max} for each library that was there, and
-# "ratio": SNOO against the better MPI, above 1 where SNOO is better.
+#
+#	ratio		SNOO against the better MPI, above 1 where SNOO is better
+#	best_peer	the best of all peers in its usual setting
+#	ratio_best	SNOO against that one
+#	ratio_nocma	against the better MPI without CMA
+#	limit		what the machine can do at best
+#	x_limit		how many times as long SNOO takes: 1 is the limit
 
 def median: sort | if length % 2 == 1 then .[(length - 1) / 2]
 	else (.[length / 2 - 1] + .[length / 2]) / 2 end;
 def stat: if length == 0 then null
 	else {median: median, min: min, max: max} end;
-def libs: ["snoo", "mpich", "openmpi"];
+def mpis: ["mpich", "openmpi"];
+def peers: mpis + ["ucx"];
+def nocma: ["mpich_nocma", "openmpi_nocma"];
+def libs: ["snoo"] + peers + nocma;
 
-# Points of one benchmark: value gives the figure of a sample; less: smaller is
-# better.
-def points(name; ranks; value; less):
-	[.[] | select(.bench == name and .ranks == ranks)]
-	| group_by(.bytes)
-	| map(. as $s | {bytes: .[0].bytes}
+# compare(less; limit): a point with its ratios; less: smaller is better.
+def compare(less; limit):
+	. as $p
+	| def best(names): [names[] as $n | $p[$n] | select(.)
+			| {name: $n, median: .median}]
+		| if length == 0 then null
+		elif less then min_by(.median) else max_by(.median) end;
+	def gain($peer): if $p.snoo == null or $peer == null then null
+		elif less then $peer.median / $p.snoo.median
+		else $p.snoo.median / $peer.median end;
+	(limit) as $limit
+	| . + {ratio: gain(best(mpis)), best_peer: (best(peers) | .name?),
+		ratio_best: gain(best(peers)), ratio_nocma: gain(best(nocma)),
+		limit: $limit,
+		x_limit: (if $p.snoo == null or $limit == null then null
+			elif less then $p.snoo.median / $limit
+			else $limit / $p.snoo.median end)};
+
+# Points of one benchmark; want: which samples; value: the figure of a sample.
+def points(name; want; value; less; limit):
+	[.[] | select(.bench == name and want)]
+	| group_by([.ranks, .bytes])
+	| map(. as $s | {ranks: .[0].ranks, bytes: .[0].bytes}
 		+ (reduce libs[] as $l ({}; .[$l] =
 			([$s[] | select(.api == $l) | value] | stat)))
-		| ([.mpich, .openmpi | select(.) | .median]) as $peers
-		| . + {ratio: (if .snoo == null or ($peers | length) == 0 then null
-			elif less then ($peers | min) / .snoo.median
-			else .snoo.median / ($peers | max) end)});
+		| compare(less; limit));
+def points(name; want; value; less): points(name; want; value; less; null);
+
+def crowd(name; value): points(name; .ranks > 2; value; true)
+	| map({pattern: name} + .);
+
+# ---- growth ----
+
+def growth:
+	. as $all
+	| [$all[] | select(.bench == "growth" and .stage == "done") | .ranks] | unique
+	| map(. as $n
+		| def of(s): [$all[] | select(.bench == "growth_memory"
+			and .ranks == $n and .stage == s)];
+		def each(f): [$all[] | select(.bench == "growth"
+			and .ranks == $n and .stage == "done") | f] | stat;
+		{ranks: $n,
+		 attach_ms: each(.attach_ns / 1e6),
+		 pool_bytes_per_rank: ([of("attached")[] | .used_bytes / $n] | stat),
+		 rings_bytes_per_rank: ([of("attached")[] | .rings_bytes / $n] | stat),
+		 private_bytes: each(.private_bytes),
+		 ring_bytes_per_pair: ([of("talked")[] | .channel_bytes / ($n - 1)] | stat),
+		 channels: ([of("talked")[] | .channels] | stat),
+		 known_source_ns: each(.known_ns / 2),
+		 any_source_ns: each(.any_ns / 2),
+		 gather_ns: each(.gather_ns),
+		 barrier_ns: each(.barrier_ns)});
+
+# ---- shares ----
+
+# Fewer than two arrivals in the span: nothing that can be told as a speed.
+def speed: if .ns > 0 then .bytes / .ns else 0 end;
+def weights: {one: 1, two: 2, four: 4};
+# streams(case; jobs): each job's share of what those jobs have moved.
+def streams(case; jobs):
+	[.[] | select(.bench == "flow" and .case == case)] as $all
+	| [$all[].round] | unique
+	| map(. as $r | [$all[] | select(.round == $r)]
+		| (reduce jobs[] as $j ({}; .[$j] =
+			([$all[] | select(.round == $r and .job == $j) | speed * 1000] | add))))
+	| if length == 0 then null else
+		. as $rounds
+		| ([jobs[] as $j | weights[$j]] | add) as $sum
+		| [jobs[] as $j | {job: $j, weight: weights[$j],
+			wanted: (weights[$j] / $sum),
+			mbps: ([$rounds[] | .[$j]] | stat),
+			share: ([$rounds[] | .[$j] / ([add, 1e-9] | max)] | stat)}
+			| . + {error_percent: ((.share.median / .wanted - 1) * 100)}] end;
+def limited(case):
+	[.[] | select(.bench == "flow" and .case == case and .job == "slow")
+		| speed * 1e9]
+	| stat | if . then {wanted: $limit, got: .,
+		error_percent: ((.median / $limit - 1) * 100)} else null end;
+def tails:
+	[.[] | select(.bench == "tail")] | group_by(.bytes)
+	| map(. as $s | {bytes: .[0].bytes}
+		+ (reduce ("alone", "hogs", "greedy") as $c ({}; .[$c] =
+			([$s[] | select(.case == $c)]
+			| {median_ns: (map(.ns) | stat), p99_ns: (map(.p99_ns) | stat),
+			   p999_ns: (map(.p999_ns) | stat), max_ns: (map(.max_ns) | stat)}))));
+
+# ---- all ----
+
+def worst(f): [.[] | {pattern, bytes, ranks, value: f} | select(.value)]
+	| if length == 0 then null else min_by(.value) end;
+def human: if . >= 1048576 then "\(. / 1048576) MiB"
+	elif . >= 1024 then "\(. / 1024) KiB" else "\(.) B" end;
+# target(what; value; least or most): no value: not measured
+def least(what; w; at): {what: what, wanted: at, more_is_better: true,
+	value: (w | if type == "object" then .value else . end),
+	where: (w | if type != "object" then null
+		elif .pattern then "\(.pattern), \(.ranks) ranks"
+			+ (if .bytes > 0 then ", \(.bytes | human)" else "" end)
+		else .bytes | human end)}
+	| . + {met: (if .value == null then null else .value >= at end)};
+def most(what; v; at): {what: what, wanted: at, more_is_better: false,
+	value: v, where: null} | . + {met: (if .value == null then null else .value <= at end)};
+
+def targets:
+	. as $a
+	| (.latency_ns | map(select(.bytes == 8)) | .[0]) as $eight
+	| [ most("latency of 8 B against the bare line"; $eight.x_limit; 1.5),
+	    most("latency of 8 B against the better MPI";
+		(if $eight.ratio then 1 / $eight.ratio else null end); 0.6),
+	    least("latency, every size: times faster than the best peer";
+		.latency_ns | worst(.ratio_best); 1),
+	    least("bandwidth from 64 KiB: times the better MPI";
+		.bandwidth_mbps | map(select(.bytes >= 65536)) | worst(.ratio); 2),
+	    least("bandwidth, every size: times the best peer";
+		.bandwidth_mbps | worst(.ratio_best); 1),
+	    least("rate of 8 B: times the best peer";
+		.rate_per_s | map(select(.bytes == 8)) | worst(.ratio_best); 3),
+	    least("barrier, more ranks than cores: times the best peer";
+		.crowd | map(select(.pattern == "barrier")) | worst(.ratio_best); 2),
+	    least("everything else there: times the best peer";
+		.crowd | map(select(.pattern != "barrier")) | worst(.ratio_best); 1),
+	    most("shares of 1:2:4, largest error in percent";
+		[.shares.streams // [] | .[].error_percent | fabs] | max; 10),
+	    most("the same, one of them computes";
+		[.shares.computes // [] | .[].error_percent | fabs] | max; 10),
+	    most("a rate limit, largest error in percent";
+		[.shares.limit, .shares.limit_beside | .error_percent? // empty | fabs] | max; 5),
+	    most("clock ticks of an idle daemon and blocked ranks"; .idle.ticks; 0),
+	    most("loan of 1 MiB: times one of 64 B"; .loan_ratio; 1.2),
+	    least("VM to VM, latency: times TCP over virtio-net (make run-vm)";
+		.vm.guests.latency_ratio?; 20),
+	    least("VM to VM, bandwidth: the same";
+		[.vm.guests.bandwidth[]?.ratio] | min; 5)
+	  ];
 
 . as $all
-| {
+| ([.[] | select(.bench == "line") | .two_lines_ns] | stat) as $two
+| ([.[] | select(.bench == "line") | .stream_ns] | stat) as $stream
+| ([.[] | select(.api == "memcpy")] | group_by(.buffer)
+	| map({bytes: .[0].buffer} + (map(.bytes / .ns * 1000) | stat))) as $copy
+| def copy_mbps($n): [$copy[] | select(.bytes == $n) | .median] | .[0];
+# One way takes one transfer of a line, and what is beyond it one copy.
+def latency_limit: if $two == null then null
+	elif .bytes <= $reg then $two.median
+	else .bytes as $n | copy_mbps($n)
+		| if . then $two.median + $n * 1000 / . else null end end;
+{
 	machine: $machine,
 	settings: $settings,
 	seconds: $spent,
@@ -32,18 +173,39 @@ def points(name; ranks; value; less):
 	rounds: ([.[].round] | max),
 	switch_points: {register_max: $reg, lines_max: $lines, block_max: $block},
 	bare_line_ns: {
-		two_lines: ([.[] | select(.bench == "line") | .two_lines_ns] | stat),
-		one_line: ([.[] | select(.bench == "line") | .one_line_ns] | stat)
+		two_lines: $two,
+		one_line: ([.[] | select(.bench == "line") | .one_line_ns] | stat),
+		stream: $stream
 	},
-	memcpy_mbps: ([.[] | select(.api == "memcpy")] | group_by(.buffer)
-		| map({bytes: .[0].buffer} + (map(.bytes / .ns * 1000) | stat))),
-	latency_ns: points("pingpong"; 2; .ns / 2; true),
-	bandwidth_mbps: points("stream"; 2; .bytes * .messages / .ns * 1000; false),
-	rate_per_s: points("stream"; 2; .per_second; false),
-	barrier_ns: points("barrier"; 2; .ns; true),
-	four_ranks: {
-		latency_ns: points("pingpong"; 4; .ns / 2; true),
-		barrier_ns: points("barrier"; 4; .ns; true)
+	memcpy_mbps: $copy,
+	latency_ns: points("pingpong"; .ranks == 2; .ns / 2; true; latency_limit),
+	bandwidth_mbps: points("stream"; .ranks == 2; .bytes * .messages / .ns * 1000; false;
+		.bytes as $n | copy_mbps($n)),
+	rate_per_s: points("stream"; .ranks == 2; .per_second; false;
+		if .bytes <= $reg and $stream then 1e9 / $stream.median else null end),
+	barrier_ns: points("barrier"; .ranks == 2; .ns; true; $two.median?),
+	crowd: (crowd("pingpong"; .ns / 2) + crowd("ring"; .ns / .ranks)
+		+ crowd("barrier"; .ns) + crowd("allreduce"; .ns)
+		+ crowd("beside"; .ns / 2)),
+	sums_by: ([.[] | select(.bench == "allreduce") | {key: .api, value: .by}] | from_entries),
+	compute_share: (reduce libs[] as $l ({}; .[$l] =
+		([$all[] | select(.bench == "beside" and .api == $l) | .share] | stat))),
+	growth: growth,
+	shares: {
+		streams: streams("streams"; ["one", "two", "four"]),
+		computes: streams("computes"; ["one", "two"]),
+		short: ([.[] | select(.bench == "short")] | group_by(.case)
+			| map({key: .[0].case, value: ([.[] | select(.short)] | length)}) | from_entries),
+		limit: limited("limit"), limit_beside: limited("limit_beside"),
+		tail: tails
 	},
-	samples: $all
+	idle: ([.[] | select(.bench == "idle") | {ranks, seconds, ticks, ns}] | max_by(.ticks)),
+	loan_ratio: ([.[] | select(.bench == "loan")]
+		| [map(select(.bytes == 1048576) | .ns), map(select(.bytes == 64) | .ns)]
+		| if all(.[]; length > 0) then (.[0] | median) / (.[1] | median) else null end),
+	vm: ($vm | if . then {date: .machine.date, guests, seconds} else null end),
+	failures: ([.[] | select(.bench == "failed")] | group_by([.api, .command, .status])
+		| map({api: .[0].api, command: .[0].command, status: .[0].status, times: length}))
 }
+| .targets = targets
+| .samples = $all

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "client/channel.h"
+#include "client/loan.h"
 #include "client/match.h"
 #include "client/order.h"
 #include "client/peer.h"
@@ -98,7 +99,7 @@ static int arrive_data(struct snoo *ctx, struct peer *p, uint64_t word0,
 		return 0;
 	req = wanted(ctx, p, word0, at);
 	if (req) {
-		recv_copy(ctx, req, p->rank, line_tag(word0),
+		recv_line(ctx, req, p->rank, line_tag(word0),
 			  shm_rx_words(&p->rx), n);
 		return 0;
 	}
@@ -117,6 +118,9 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 	struct snoo_abi_desc *d = shm_region_desc(&ctx->region,
 						  line_index(pair));
 
+	/* It is given back in a moment: one transfer of its line, not two. */
+	if (d)
+		cpu_prefetch_write(d);
 	if (!d || shm_block_look(d) != block_word(line_generation(pair),
 						  p->slot,
 						  SNOO_ABI_BLOCK_BUSY))
@@ -163,6 +167,35 @@ static int arrive_block(struct snoo *ctx, struct peer *p, uint64_t word0,
 	return 0;
 }
 
+/* A block that the receiver may read where it is. */
+static int arrive_loan(struct snoo *ctx, struct peer *p, uint64_t word0,
+		       const uint64_t w[7], const struct order_place *at)
+{
+	struct snoo_request *req;
+	struct arrival *a;
+
+	if (line_flags(word0) != 0 || at->when == ORDER_HAD ||
+	    !block_of(ctx, p, w[1], w[2]) ||
+	    w[2] > shm_block_bytes(shm_region_desc(&ctx->region,
+						   line_index(w[1]))))
+		return -EPROTO;
+	req = wanted(ctx, p, word0, at);
+	if (req) {
+		loan_came(p);
+		recv_loan(ctx, req, p, line_tag(word0), line_index(w[1]),
+			  line_generation(w[1]), w[2]);
+		return 0;
+	}
+	a = unexpected(ctx, p, ARRIVAL_LOAN, word0, w[2]);
+	if (!a)
+		return -ENOMEM;
+	loan_came(p);
+	a->unit = line_index(w[1]);
+	a->generation = line_generation(w[1]);
+	order_keep(ctx, a, at);
+	return 0;
+}
+
 static int arrive_piece(struct snoo *ctx, struct peer *p, uint64_t word0,
 			const uint64_t w[7])
 {
@@ -178,21 +211,35 @@ static int arrive_piece(struct snoo *ctx, struct peer *p, uint64_t word0,
 static int arrive_offer(struct snoo *ctx, struct peer *p, uint64_t word0,
 			const uint64_t w[7], const struct order_place *at)
 {
+	const struct offer o = {
+		.token = w[1],
+		.length = w[2],
+		.ways = w[3],
+		.offset = w[4],
+		.unit = line_index(w[5]),
+		.generation = line_generation(w[5]),
+	};
 	struct snoo_request *req;
 	struct arrival *a;
 
 	if ((w[3] & SNOO_ABI_WAY_STREAM) == 0 || w[1] == 0 ||
 	    at->when == ORDER_HAD)
 		return -EPROTO;
+	if ((w[3] & SNOO_ABI_WAY_POOL) && !alloc_check(ctx, &o))
+		return -EPROTO;
 	req = wanted(ctx, p, word0, at);
 	if (req) {
-		recv_accept(ctx, req, p, line_tag(word0), w[1], w[2]);
+		recv_offer(ctx, req, p, line_tag(word0), &o);
 		return 0;
 	}
 	a = unexpected(ctx, p, ARRIVAL_OFFER, word0, w[2]);
 	if (!a)
 		return -ENOMEM;
-	a->token = w[1];
+	a->token = o.token;
+	a->ways = o.ways;
+	a->offset = o.offset;
+	a->unit = o.unit;
+	a->generation = o.generation;
 	order_keep(ctx, a, at);
 	return 0;
 }
@@ -211,6 +258,8 @@ static int arrive_envelope(struct snoo *ctx, struct peer *p, uint64_t word0,
 		ret = arrive_data(ctx, p, word0, &at);
 	else if (line_type(word0) == SNOO_ABI_BLOCK)
 		ret = arrive_block(ctx, p, word0, w, &at);
+	else if (line_type(word0) == SNOO_ABI_LOAN)
+		ret = arrive_loan(ctx, p, word0, w, &at);
 	else
 		ret = arrive_offer(ctx, p, word0, w, &at);
 	if (ret == 0 && plain)
@@ -249,6 +298,7 @@ static int arrive_line(struct snoo *ctx, struct peer *p, uint64_t word0)
 			       arrive_envelope(ctx, p, word0, w);
 	case SNOO_ABI_PIECE:
 		return arrive_piece(ctx, p, word0, w);
+	case SNOO_ABI_LOAN:
 	case SNOO_ABI_OFFER:
 		return arrive_envelope(ctx, p, word0, w);
 	case SNOO_ABI_ACCEPT:

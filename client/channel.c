@@ -136,12 +136,8 @@ int channel_ready(struct snoo *ctx, struct peer *p)
 	return 0;
 }
 
-void channel_wake(struct snoo *ctx, struct peer *p)
+void channel_ring(struct snoo *ctx, struct peer *p, enum shm_wake wake)
 {
-	enum shm_wake wake = shm_wake_check(p->there, ctx->rank);
-
-	if (wake == SHM_WAKE_NONE)
-		return;
 	shm_count(ctx->me, SHM_COUNT_wakes_sent, 1);
 	bells_reach(ctx, p, wake);
 }

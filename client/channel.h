@@ -49,8 +49,17 @@ static inline bool channel_run_fits(struct peer *p, uint64_t n)
 	       shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS + lines - 1) > 0;
 }
 
+/** channel_ring() - Second half of channel_wake(); not for others */
+void channel_ring(struct snoo *ctx, struct peer *p, enum shm_wake wake);
+
 /** channel_wake() - We have written something for @p: ring if it sleeps */
-void channel_wake(struct snoo *ctx, struct peer *p);
+static inline void channel_wake(struct snoo *ctx, struct peer *p)
+{
+	enum shm_wake wake = shm_wake_check(p->there, ctx->rank);
+
+	if (wake != SHM_WAKE_NONE)
+		channel_ring(ctx, p, wake);
+}
 
 /**
  * channel_answer() - Publish ACCEPT, DONE or CANCEL, or queue it

@@ -52,4 +52,12 @@ static inline int check_recv(const struct snoo *ctx, const void *buf,
 	return 0;
 }
 
+/** check_room() - Elements of @size bytes at @buf, one after the other */
+static inline int check_room(const void *buf, size_t count, size_t size)
+{
+	if (size == 0 || count > INT64_MAX / SNOO_ABI_JOB_RANKS / size)
+		return -EINVAL;
+	return count > 0 && (!buf || (uintptr_t)buf % size != 0) ? -EINVAL : 0;
+}
+
 #endif /* CLIENT_CHECK_H */

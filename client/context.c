@@ -8,9 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/alloc.h"
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
+#include "client/meet.h"
 #include "client/order.h"
 #include "client/regs.h"
 
@@ -37,6 +40,8 @@ static int alive_open(struct snoo *ctx)
 void context_free(struct snoo *ctx)
 {
 	lend_fini(ctx);
+	alloc_fini(ctx);
+	loan_fini(ctx);
 	bells_fini(ctx);
 	regs_fini(ctx);
 	if (ctx->peers) {
@@ -46,6 +51,8 @@ void context_free(struct snoo *ctx)
 	request_fini(ctx);
 	token_fini(&ctx->offers);
 	token_fini(&ctx->accepts);
+	meet_fini(ctx);
+	free(ctx->coll_room);
 	free(ctx->peers);
 	free(ctx->rx);
 	if (ctx->old_affinity)
@@ -69,9 +76,12 @@ int context_new(struct snoo **out)
 	list_init(&ctx->busy);
 	list_init(&ctx->wild);
 	list_init(&ctx->arrivals);
+	list_init(&ctx->allocs);
 	list_init(&ctx->retired);
 	list_init(&ctx->request_pool);
 	list_init(&ctx->arrival_pool);
+	request_init(&ctx->sent, REQUEST_SEND);
+	ctx->sent.done = true;
 	token_init(&ctx->offers);
 	token_init(&ctx->accepts);
 	ret = alive_open(ctx);

@@ -4,10 +4,15 @@
  *
  * Modules, top to bottom; each calls only those below it:
  *
- *   snoo.c mpi.c      public calls: check arguments
- *   coll.c            barrier, on sends and receives alone
+ *   snoo.c p2p.c loans.c mpi.c coll.c  public calls: check arguments
+ *   coll_reduce.c coll_move.c  collectives: how by size, the large ones by steps
+ *   coll_step.c       messages of a collective
+ *   coll_meet.c       meetings: enter, wait; the small ones are done there
+ *   coll_op.c         operations on types
  *   wait.c            spin, yield, arm, sleep: until a request is complete
- *   progress.c        one round: news, newcomers, lines, pumps
+ *   patience.c        which of these comes next
+ *   progress.c        one round: news, newcomers, lines, pumps, meeting
+ *   meet.c            where all ranks meet: arrive, look, wake
  *   news.c            what the daemon says: rings, grants, deaths
  *   regs_in.c         messages that come by the daemon's register service
  *   arrive.c          one line that came in
@@ -20,6 +25,8 @@
  *   channel.c         one peer: ring pair, answers, when to ring the bell
  *   bells.c           how: eventfds, where a futex does not reach
  *   lend.c            our grant of blocks
+ *   alloc.c           buffers in the pool
+ *   loan.c            blocks that messages are built in and read from
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
  *   request.c token.c list.h
@@ -31,16 +38,19 @@
 #define CLIENT_ENGINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <snoo/snoo.h>
 #include <snoo/wire.h>
 
 #include "client/list.h"
+#include "client/patience.h"
 #include "client/token.h"
 #include "hal/hal.h"
 #include "shm/counters.h"
 #include "shm/job.h"
+#include "shm/meet.h"
 #include "shm/region.h"
 #include "shm/ring.h"
 #include "shm/wake.h"
@@ -85,6 +95,8 @@ struct peer {
 	uint64_t ahead;			/* number of the next one in its
 					 * channel, less turn */
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
+	uint32_t held;			/* its loans that we have not released */
+	uint32_t gone_epoch;		/* of its GONE; 0: it is there */
 	uint32_t stream_out;		/* blocks of transfers on their way */
 	struct shm_tx tx;
 	struct shm_rx rx;
@@ -106,32 +118,47 @@ enum request_kind {
 	REQUEST_RECV,
 };
 
-/** struct snoo_request - A send or receive under way */
+/**
+ * struct snoo_request - A send or receive under way
+ *
+ * All that a small message touches comes first and fills a cache line;
+ * request_more() aligns it.
+ */
 struct snoo_request {
 	struct list link;		/* in one list of its peer, or ctx->wild */
+	unsigned char *buf;		/* a send only reads it */
+	uint64_t len;			/* bytes to send; room to receive */
+	uint64_t seq;			/* order of posting */
 	enum request_kind kind;
-	bool done;
-	bool counted;			/* in ctx->moving */
-	bool self_copy;			/* a send to ourselves, not matched yet */
 	int error;
 	uint32_t peer;			/* rank, or ENGINE_ANY */
 	uint32_t tag;			/* or ENGINE_ANY */
 	uint16_t context;
-	unsigned char *buf;		/* a send only reads it */
-	uint64_t len;			/* bytes to send; room to receive */
-	uint64_t seq;			/* order of posting */
+	bool done;
+	bool counted;			/* in ctx->moving */
+	bool self_copy;			/* a send to ourselves, not matched yet */
+
+	uint64_t message;		/* bytes of the whole message */
+	uint32_t from;			/* who sent it */
+	uint32_t mark;			/* its tag */
 	uint64_t token;			/* ours, 0: none */
 	uint64_t their_token;
 	uint64_t total;			/* bytes that this transfer moves */
 	uint64_t moved;			/* bytes moved so far */
-	uint64_t message;		/* bytes of the whole message */
-	uint32_t from;			/* who sent it */
-	uint32_t mark;			/* its tag */
+	struct loan *pool;		/* offered from this block; or NULL */
+	union {
+		struct loan *loan;	/* a send of this block; or NULL */
+		struct view *view;	/* a receive for this view; or NULL */
+	};
 };
+
+_Static_assert(offsetof(struct snoo_request, message) == SNOO_ABI_LINE,
+	       "what a small message touches fills a line");
 
 enum arrival_kind {
 	ARRIVAL_LINE,			/* payload in data */
 	ARRIVAL_BLOCK,			/* payload in the sender's block */
+	ARRIVAL_LOAN,			/* the same; it may stay there */
 	ARRIVAL_HEAP,			/* payload in heap */
 	ARRIVAL_OFFER,			/* payload at the sender */
 	ARRIVAL_SELF,			/* payload in our own send request */
@@ -148,9 +175,11 @@ struct arrival {
 	uint16_t context;
 	uint64_t length;
 	uint64_t number;		/* of a parked one */
-	uint32_t unit;			/* BLOCK */
-	uint32_t generation;		/* BLOCK */
+	uint32_t unit;			/* BLOCK, LOAN, OFFER */
+	uint32_t generation;		/* BLOCK, LOAN, OFFER */
 	uint64_t token;			/* OFFER: the sender's */
+	uint64_t ways;			/* OFFER */
+	uint64_t offset;		/* OFFER */
 	void *heap;			/* HEAP */
 	struct snoo_request *self;	/* SELF */
 	unsigned char data[SNOO_ABI_INLINE_MAX];
@@ -190,6 +219,8 @@ struct session {
 	bool ring_dirty;		/* of some peer, ring_due */
 	uint32_t minor;			/* of the wire protocol */
 	bool look_due;			/* LOOK, not said yet */
+	bool loan_due;			/* LOAN, not said yet */
+	struct snoo_wire_loan loan;	/* not answered yet; serial 0: none */
 };
 
 /** struct registers - Small messages by way of the daemon; see regs.c */
@@ -219,13 +250,36 @@ struct bells {
 	int *fd;			/* that we listen to */
 };
 
+/** struct meet - Where all ranks of the job meet; see meet.c */
+struct meet {
+	bool known;			/* `on` is settled */
+	bool on;			/* the job has such a place */
+	bool waiting;			/* progress looks at it */
+	bool due;			/* arrived, but given up waiting */
+	struct shm_meet area;
+	uint64_t number;		/* the meeting that we arrived at last */
+	uint64_t complete;		/* all are known to have been there */
+	uint64_t until;			/* the one that we wait for */
+	uint32_t from;			/* this rank in it, or ENGINE_ANY: all */
+	uint32_t at;			/* the first one not seen yet */
+	int error;			/* why it will not be; negative errno */
+	uint64_t what, bytes;		/* of `number`, while it is due */
+	size_t carried;			/* by the meetings before, likewise */
+	uint32_t *mates;		/* other ranks on our core */
+	uint32_t nmates;
+	uint32_t mate;			/* the first one not seen yet */
+	uint32_t since;			/* meetings since we looked who that is */
+	uint32_t slow;			/* yields in a row that took long */
+	uint64_t doze_until_ns;		/* no yielding to mates before; 0: none */
+};
+
 /** struct idle - How long a call has been waiting; see wait.c */
 struct idle {
 	uint64_t start_ns;
 	uint64_t deadline_ns;		/* 0: none */
 	uint32_t rounds;		/* that found nothing */
 	uint32_t busy;			/* that found something */
-	uint32_t unpaid;		/* yields that brought nothing */
+	struct patience_wait patience;
 };
 
 struct snoo {
@@ -241,6 +295,7 @@ struct snoo {
 	uint32_t searched;		/* steps in lists of parked messages */
 	uint32_t rx_first;		/* where the next scan starts */
 	uint32_t fast;			/* messages that took the short way */
+	bool turn_due;			/* so many that all others have a turn */
 	struct list busy;		/* peers with something to push */
 	struct list wild;		/* posted receives from any source */
 	struct list arrivals;		/* all of them, oldest first */
@@ -266,32 +321,50 @@ struct snoo {
 	struct session session;
 	struct registers registers;
 	struct bells bells;
+	struct meet meet;
+	unsigned char *coll_room;	/* coll_step.h; NULL: not needed yet */
 	struct spares spare[LEND_SIZES];
 	struct list retired;		/* rings that a channel moved out of */
 	struct lend_class lend[LEND_SIZES];
 	uint8_t *lend_known;		/* bit for each unit of the arena */
+	struct loans *loans;		/* loan.c; NULL: never used */
+	struct list allocs;		/* alloc.c: the application's buffers */
+	bool released;			/* the last loan of somebody gone */
 	uint64_t used;			/* bytes through blocks */
 	uint64_t eager_bytes;
 	struct token_table offers;	/* sends that wait */
 	struct token_table accepts;	/* receives under way */
 	struct list request_pool;
 	struct list arrival_pool;
+	struct snoo_request sent;	/* stands for all that are complete */
 
-	uint64_t spin_ns;
+	struct patience patience;
 	uint64_t timeout_ns;
-	uint64_t doze_until_ns;		/* no yielding before: it did not pay */
 	bool waiting_for_blocks;	/* want words are set */
 	void *old_affinity;		/* before we were pinned */
 };
 
 /* request.c */
 
-/** request_new() - A cleared request, or NULL */
-struct snoo_request *request_new(struct snoo *ctx);
-void request_free(struct snoo *ctx, struct snoo_request *req);
+/** request_more() - Second half of request_take(); not for others */
+struct snoo_request *request_more(void);
 
-/** request_init() - A request on the caller's stack */
-void request_init(struct snoo_request *req, enum request_kind kind);
+/** request_take() - A request as somebody left it, or NULL */
+static inline struct snoo_request *request_take(struct snoo *ctx)
+{
+	if (list_empty(&ctx->request_pool))
+		return request_more();
+	return list_entry(list_take(&ctx->request_pool), struct snoo_request,
+			  link);
+}
+
+/** request_free() - Forget a request; ctx->sent stays */
+static inline void request_free(struct snoo *ctx, struct snoo_request *req)
+{
+	/* Last in, first out: the one used last is still in the cache. */
+	if (req != &ctx->sent)
+		list_insert(ctx->request_pool.next, &req->link);
+}
 
 /** request_done() - Complete it; it is in no list and has no token */
 void request_done(struct snoo *ctx, struct snoo_request *req, int error);
@@ -299,6 +372,38 @@ void request_done(struct snoo *ctx, struct snoo_request *req, int error);
 struct arrival *arrival_new(struct snoo *ctx);
 void arrival_free(struct snoo *ctx, struct arrival *a);
 void request_fini(struct snoo *ctx);
+
+/**
+ * request_init() - Begin anew, in a request that was taken or on the stack
+ *
+ * Field by field: for so many bytes compilers use a string instruction, and
+ * its start costs more than the message's line.
+ */
+static inline void request_init(struct snoo_request *req,
+				enum request_kind kind)
+{
+	list_init(&req->link);
+	req->buf = NULL;
+	req->len = 0;
+	req->seq = 0;
+	req->kind = kind;
+	req->error = 0;
+	req->peer = 0;
+	req->tag = 0;
+	req->context = 0;
+	req->done = false;
+	req->counted = false;
+	req->self_copy = false;
+	req->mark = 0;
+	req->message = 0;
+	req->from = 0;
+	req->token = 0;
+	req->their_token = 0;
+	req->total = 0;
+	req->moved = 0;
+	req->pool = NULL;
+	req->loan = NULL;	/* and the view */
+}
 
 static inline uint64_t clock_ns(void)
 {

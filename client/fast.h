@@ -15,35 +15,18 @@
 #include "client/engine.h"
 #include "client/news.h"
 #include "client/progress.h"
+#include "client/send.h"
 #include "shm/cpu.h"
 
 #define FAST_SPINS	256	/* looks at the line before the long way */
 #define FAST_TURNS	1024	/* messages before a look at everything else */
-
-/** fast_run() - Publish @len bytes in a run of lines, as fast_send() */
-static inline bool fast_run(struct snoo *ctx, struct peer *p, const void *buf,
-			    size_t len, uint32_t tag)
-{
-	if (!p->tx_short || !list_empty(&p->busy) ||
-	    !channel_run_fits(p, len))
-		return false;
-	shm_tx_publish_run(&p->tx,
-			   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
-				     shm_ring_run(len), ENGINE_CONTEXT_USER,
-				     tag), buf, len);
-	p->sent++;
-	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
-	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
-	channel_wake(ctx, p);
-	return true;
-}
 
 /** fast_send() - Publish @len bytes in a line; false: take the long way */
 static inline bool fast_send(struct snoo *ctx, struct peer *p,
 			     const void *buf, size_t len, uint32_t tag)
 {
 	if (len > SNOO_ABI_INLINE_MAX)
-		return fast_run(ctx, p, buf, len, tag);
+		return send_run(ctx, p, buf, len, tag);
 	if (!p->tx_short || !list_empty(&p->busy) ||
 	    shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
 		return false;
@@ -78,20 +61,62 @@ static inline int64_t fast_take(struct shm_rx *rx, uint64_t word0, void *buf,
 		return (int64_t)n;
 	}
 	if (kind == line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM, 0,
-			      ENGINE_CONTEXT_USER, 0)) {
-		int64_t run;
-
-		*length = *(const volatile uint64_t *)shm_rx_words(rx);
-		run = shm_rx_run(rx, word0, *length);
-		if (run < 0)
-			return -1;
-		n = *length < capacity ? *length : capacity;
-		shm_rx_gather(rx, buf, n);
-		for (; run > 0; run--)
-			shm_rx_pop(rx);
-		return (int64_t)n;
-	}
+			      ENGINE_CONTEXT_USER, 0))
+		return shm_rx_take_run(rx, word0, buf, capacity, length);
 	return -1;
+}
+
+/* The last line of the message that fast_take() has copied. */
+static inline void fast_taken(struct snoo *ctx, struct peer *p, uint64_t n)
+{
+	p->turn++;
+	shm_count(ctx->me, SHM_COUNT_received, 1);
+	shm_count(ctx->me, SHM_COUNT_received_bytes, n);
+	shm_rx_pop(&p->rx);
+	if (shm_rx_due(&p->rx))
+		channel_tell(ctx, p);
+}
+
+/**
+ * fast_irecv() - Take the next line of @p if it is the message wanted
+ *
+ * Does not wait for it.
+ *
+ * Return: a complete request; NULL: take the long way
+ */
+static inline struct snoo_request *
+fast_irecv(struct snoo *ctx, struct peer *p, void *buf, size_t capacity,
+	   uint32_t tag)
+{
+	struct snoo_request *req;
+	uint64_t word0;
+	int64_t n;
+
+	if (!p->rx_short || !list_empty(&p->posted) ||
+	    !list_empty(&ctx->wild) || !list_empty(&p->arrivals) ||
+	    list_empty(&ctx->request_pool) || !shm_rx_peek(&p->rx, &word0))
+		return NULL;
+	if (tag != ENGINE_ANY && tag != line_tag(word0))
+		return NULL;
+	/* Now and then the others have their turn, and the daemon. */
+	if (++ctx->fast % FAST_TURNS == 0) {
+		ctx->turn_due = true;
+		return NULL;
+	}
+	/* Not to be taken out of the pool before it is sure. */
+	req = list_entry(ctx->request_pool.next, struct snoo_request, link);
+	n = fast_take(&p->rx, word0, buf, capacity, &req->message);
+	if (n < 0)
+		return NULL;
+	list_take(&ctx->request_pool);
+	req->kind = REQUEST_RECV;
+	req->len = capacity;
+	req->from = p->rank;
+	req->mark = line_tag(word0);
+	req->error = req->message > capacity ? -EMSGSIZE : 0;
+	req->done = true;
+	fast_taken(ctx, p, (uint64_t)n);
+	return req;
 }
 
 /**
@@ -128,12 +153,7 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 	if (n < 0)
 		return false;
 	*mark = line_tag(word0);
-	p->turn++;
-	shm_rx_pop(&p->rx);
-	if (shm_rx_due(&p->rx))
-		channel_tell(ctx, p);
-	shm_count(ctx->me, SHM_COUNT_received, 1);
-	shm_count(ctx->me, SHM_COUNT_received_bytes, (uint64_t)n);
+	fast_taken(ctx, p, (uint64_t)n);
 	return true;
 }
 

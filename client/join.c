@@ -173,7 +173,8 @@ static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	ctx->gone_seen = w->gone_epoch;
 	ctx->gone_done = w->gone_epoch;
 	ctx->eager_bytes = w->eager_bytes;
-	ctx->spin_ns = w->spin_ns;
+	patience_init(&ctx->patience, w->spin_ns, w->spin_fixed != 0,
+		      w->wake_ns, w->yield_ns, w->hand_ns);
 	ctx->core = -1;
 
 	ctx->peers = calloc(w->capacity, sizeof(*ctx->peers));

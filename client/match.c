@@ -25,12 +25,6 @@ void match_post(struct snoo *ctx, struct snoo_request *req)
 	ctx->posted++;
 }
 
-void match_withdraw(struct snoo *ctx, struct snoo_request *req)
-{
-	list_remove(&req->link);
-	ctx->posted--;
-}
-
 static struct snoo_request *first_match(struct list *home, uint16_t context,
 					uint32_t tag)
 {
@@ -38,22 +32,19 @@ static struct snoo_request *first_match(struct list *home, uint16_t context,
 		struct snoo_request *req =
 			list_entry(n, struct snoo_request, link);
 
-		if (req->context == context &&
-		    (req->tag == tag || req->tag == ENGINE_ANY))
+		if (match_takes(req, context, tag))
 			return req;
 	}
 	return NULL;
 }
 
-struct snoo_request *match_posted(struct snoo *ctx, uint32_t from,
+struct snoo_request *match_search(struct snoo *ctx, uint32_t from,
 				  uint16_t context, uint32_t tag)
 {
-	struct snoo_request *req, *wild;
+	struct snoo_request *req =
+		first_match(&ctx->peers[from].posted, context, tag);
+	struct snoo_request *wild = first_match(&ctx->wild, context, tag);
 
-	if (ctx->posted == 0)
-		return NULL;
-	req = first_match(&ctx->peers[from].posted, context, tag);
-	wild = first_match(&ctx->wild, context, tag);
 	if (wild && (!req || wild->seq < req->seq))
 		req = wild;
 	if (req)
@@ -66,8 +57,8 @@ static bool wanted(const struct arrival *a, uint16_t context, uint32_t tag)
 	return a->context == context && (tag == ENGINE_ANY || a->tag == tag);
 }
 
-struct arrival *match_arrival(struct snoo *ctx, uint32_t from,
-			      uint16_t context, uint32_t tag)
+struct arrival *match_kept(struct snoo *ctx, uint32_t from, uint16_t context,
+			   uint32_t tag)
 {
 	if (from == ENGINE_ANY) {
 		for (struct list *n = ctx->arrivals.next; n != &ctx->arrivals;

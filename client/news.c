@@ -7,6 +7,10 @@
  * through the registers, up to the daemon's line about it; then its requests
  * fail; when nothing of it is being read any more, ACK lets the daemon reuse
  * its memory.
+ *
+ * VIEW: what a gone rank has lent us may still be read in place, for as long
+ * as the application likes.  Its epoch, and later ones, wait for that; what has
+ * gone before it does not.
  */
 
 #include "client/news.h"
@@ -18,6 +22,7 @@
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
 #include "client/peer.h"
 #include "client/regs.h"
 #include "client/regs_in.h"
@@ -28,6 +33,7 @@ union news {
 	struct snoo_wire_start start;
 	struct snoo_wire_rings rings;
 	struct snoo_wire_grant grant;
+	struct snoo_wire_lent lent;
 	struct snoo_wire_gone gone;
 	struct snoo_wire_bells bells;
 	struct snoo_wire_registers registers;
@@ -39,8 +45,24 @@ union news {
 /* Nothing of anybody who is gone is being read any more. */
 static void drained(struct snoo *ctx)
 {
-	ctx->gone_done = ctx->gone_seen;
+	uint32_t done = ctx->gone_seen;
+
+	ctx->released = false;
+	for (uint32_t i = 0; i < ctx->capacity; i++) {
+		const struct peer *p = &ctx->peers[i];
+
+		if (p->gone_epoch && p->held && p->gone_epoch <= done)
+			done = p->gone_epoch - 1;
+	}
+	if (done > ctx->gone_done)
+		ctx->gone_done = done;
 	session_ack(ctx, ctx->gone_done);
+}
+
+void news_released(struct snoo *ctx)
+{
+	if (ctx->going == 0)
+		drained(ctx);
 }
 
 static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
@@ -52,6 +74,7 @@ static void on_gone(struct snoo *ctx, const struct snoo_wire_gone *m)
 	p = &ctx->peers[m->rank];
 	if (m->gone > ctx->gone_seen)
 		ctx->gone_seen = m->gone;
+	p->gone_epoch = m->gone;
 	if (p->state != PEER_LIVE || p->going != PEER_LIVE) {
 		/* Said again by a daemon that took over, or broken before. */
 		if (ctx->going == 0)
@@ -130,6 +153,8 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 			return false;
 		lend_granted(ctx, m->grant.block, m->grant.count);
 		return true;
+	case SNOO_WIRE_LENT:
+		return n == sizeof(m->lent) && loan_lent(ctx, &m->lent);
 	case SNOO_WIRE_GONE:
 		if (n != sizeof(m->gone))
 			return false;
@@ -144,6 +169,7 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 		if (n != sizeof(m->resumed))
 			return false;
 		regs_resumed(ctx);
+		loan_resumed(ctx);
 		shm_count(ctx->me, SHM_COUNT_reconnects, 1);
 		session_state(ctx, m->resumed.epoch);
 		return true;

@@ -19,4 +19,7 @@ int news_read(struct snoo *ctx);
 /** news_gone() - Go on draining ranks that are gone; true if any is done */
 bool news_gone(struct snoo *ctx);
 
+/** news_released() - Nothing that somebody gone has lent is read any more */
+void news_released(struct snoo *ctx);
+
 #endif /* CLIENT_NEWS_H */

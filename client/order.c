@@ -140,9 +140,7 @@ void order_drop(struct snoo *ctx, struct peer *p)
 	while (!list_empty(&p->parked)) {
 		struct arrival *a = parked(p->parked.next);
 
-		if (a->kind == ARRIVAL_BLOCK)
-			recv_give(ctx, p, a->unit, a->generation);
-		arrival_free(ctx, a);
+		recv_drop(ctx, p, a);
 	}
 }
 

@@ -2,7 +2,6 @@
 /* p2p.c - public functions: messages between two ranks */
 
 #include "client/check.h"
-#include "client/coll.h"
 #include "client/fast.h"
 #include "client/match.h"
 #include "client/member.h"
@@ -18,7 +17,6 @@ _Static_assert((uint32_t)SNOO_ANY_TAG == ENGINE_ANY, "one value for any");
 static void fill_send(struct snoo_request *req, const void *buf, size_t len,
 		      int dst, int tag)
 {
-	req->kind = REQUEST_SEND;
 	req->buf = (unsigned char *)(uintptr_t)buf;
 	req->len = len;
 	req->peer = (uint32_t)dst;
@@ -29,7 +27,6 @@ static void fill_send(struct snoo_request *req, const void *buf, size_t len,
 static void fill_recv(struct snoo_request *req, void *buf, size_t capacity,
 		      int src, int tag)
 {
-	req->kind = REQUEST_RECV;
 	req->buf = buf;
 	req->len = capacity;
 	req->peer = (uint32_t)src;
@@ -160,10 +157,30 @@ int snoo_sendrecv(struct snoo *ctx, const void *sendbuf, size_t len, int dst,
 	return recv.error ? recv.error : send.error;
 }
 
+/* Not inline: what it needs is not to be saved on the short way. */
+__attribute__((noinline)) static int
+isend_long(struct snoo *ctx, const void *buf, size_t len, int dst, int tag,
+	   struct snoo_request **request)
+{
+	struct snoo_request *req = request_take(ctx);
+	int ret;
+
+	if (!req)
+		return -ENOMEM;
+	request_init(req, REQUEST_SEND);
+	fill_send(req, buf, len, dst, tag);
+	ret = send_start(ctx, req, false);
+	if (ret) {
+		request_free(ctx, req);
+		return ret;
+	}
+	*request = req;
+	return 0;
+}
+
 int snoo_isend(struct snoo *ctx, const void *buf, size_t len, int dst,
 	       int tag, struct snoo_request **request)
 {
-	struct snoo_request *req;
 	int ret;
 
 	if (!request)
@@ -172,11 +189,28 @@ int snoo_isend(struct snoo *ctx, const void *buf, size_t len, int dst,
 	ret = check_send(ctx, buf, len, dst, tag);
 	if (ret)
 		return ret;
-	req = request_new(ctx);
+	if (!fast_send(ctx, &ctx->peers[dst], buf, len, (uint32_t)tag))
+		return isend_long(ctx, buf, len, dst, tag, request);
+	*request = &ctx->sent;
+	return 0;
+}
+
+__attribute__((noinline)) static int
+irecv_long(struct snoo *ctx, void *buf, size_t capacity, int src, int tag,
+	   struct snoo_request **request)
+{
+	struct snoo_request *req = request_take(ctx);
+	int ret;
+
 	if (!req)
 		return -ENOMEM;
-	fill_send(req, buf, len, dst, tag);
-	ret = send_start(ctx, req, false);
+	if (ctx->turn_due) {
+		ctx->turn_due = false;
+		progress(ctx);
+	}
+	request_init(req, REQUEST_RECV);
+	fill_recv(req, buf, capacity, src, tag);
+	ret = recv_start(ctx, req);
 	if (ret) {
 		request_free(ctx, req);
 		return ret;
@@ -188,7 +222,6 @@ int snoo_isend(struct snoo *ctx, const void *buf, size_t len, int dst,
 int snoo_irecv(struct snoo *ctx, void *buf, size_t capacity, int src, int tag,
 	       struct snoo_request **request)
 {
-	struct snoo_request *req;
 	int ret;
 
 	if (!request)
@@ -197,17 +230,11 @@ int snoo_irecv(struct snoo *ctx, void *buf, size_t capacity, int src, int tag,
 	ret = check_recv(ctx, buf, capacity, src, tag);
 	if (ret)
 		return ret;
-	req = request_new(ctx);
-	if (!req)
-		return -ENOMEM;
-	fill_recv(req, buf, capacity, src, tag);
-	ret = recv_start(ctx, req);
-	if (ret) {
-		request_free(ctx, req);
-		return ret;
-	}
-	*request = req;
-	return 0;
+	if (src != SNOO_ANY_SOURCE)
+		*request = fast_irecv(ctx, &ctx->peers[src], buf, capacity,
+				      (uint32_t)tag);
+	return *request ? 0 :
+			  irecv_long(ctx, buf, capacity, src, tag, request);
 }
 
 /* Report and release a complete request. */
@@ -276,15 +303,12 @@ int snoo_waitall(struct snoo *ctx, size_t count,
 	if (!requests && count > 0)
 		return -EINVAL;
 	wait_begin(&idle);
-	for (size_t i = 0; i < count && ret == 0; i++) {
-		while (requests[i] && !requests[i]->done && ret == 0)
-			ret = wait_step(ctx, &idle, SNOO_ABI_CALL_WAIT);
-	}
-	wait_end(ctx, &idle);
 	for (size_t i = 0; i < count; i++) {
 		struct snoo_status *st = statuses ? &statuses[i] : NULL;
 		int error;
 
+		while (requests[i] && !requests[i]->done && ret == 0)
+			ret = wait_step(ctx, &idle, SNOO_ABI_CALL_WAIT);
 		if (!requests[i] || !requests[i]->done) {
 			if (st)
 				*st = (struct snoo_status){
@@ -296,6 +320,7 @@ int snoo_waitall(struct snoo *ctx, size_t count,
 		if (first == 0)
 			first = error;
 	}
+	wait_end(ctx, &idle);
 	return ret ? ret : first;
 }
 
@@ -413,11 +438,4 @@ int snoo_probe(struct snoo *ctx, int src, int tag, struct snoo_status *status)
 	}
 	wait_end(ctx, &idle);
 	return found ? 0 : ret;
-}
-
-int snoo_barrier(struct snoo *ctx)
-{
-	int ret = check_context(ctx);
-
-	return ret ? ret : coll_barrier(ctx);
 }

@@ -8,6 +8,7 @@
 
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
 #include "client/order.h"
@@ -16,7 +17,8 @@
 #include "client/send.h"
 #include "shm/cpu.h"
 
-/* Move what lies in the peer's blocks into memory of our own. */
+/* Move what lies in the peer's blocks into memory of our own; what it has lent
+ * stays where it is until it is received and released (VIEW, news.c). */
 static int bring_home(struct snoo *ctx, struct peer *p)
 {
 	for (struct list *n = p->arrivals.next; n != &p->arrivals;
@@ -48,10 +50,9 @@ static void drop_blocks(struct snoo *ctx, struct peer *p)
 		struct arrival *a = list_entry(n, struct arrival, by_peer);
 
 		next = n->next;
-		if (a->kind != ARRIVAL_BLOCK)
+		if (a->kind != ARRIVAL_BLOCK && a->kind != ARRIVAL_LOAN)
 			continue;
-		recv_give(ctx, p, a->unit, a->generation);
-		arrival_free(ctx, a);
+		recv_drop(ctx, p, a);
 	}
 }
 
@@ -92,6 +93,7 @@ static void fail_all(struct snoo *ctx, struct peer *p)
 	regs_forget(p);
 	ctx->gone++;
 	lend_back(ctx, p);
+	loan_back(ctx, p);
 	lend_wants(ctx, 0, 0);
 }
 

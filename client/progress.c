@@ -12,6 +12,7 @@
 
 #include "client/arrive.h"
 #include "client/channel.h"
+#include "client/meet.h"
 #include "client/news.h"
 #include "client/peer.h"
 #include "client/regs.h"
@@ -33,14 +34,19 @@ static void keep_bit(struct snoo *ctx, struct peer *p)
 
 static int scan_all(struct snoo *ctx)
 {
-	uint32_t n = ctx->nrx;
+	uint32_t n = ctx->nrx, at = ctx->rx_first;
 	int work = 0;
 
 	/* Begin after the channel that had something last: nobody starves. */
-	for (uint32_t i = 0; i < n && ctx->nrx > 0; i++) {
-		uint32_t at = (ctx->rx_first + i) % ctx->nrx;
-		struct peer *p = ctx->rx[at];
-		int got = arrive_drain(ctx, p);
+	for (uint32_t i = 0; i < n && ctx->nrx > 0; i++, at++) {
+		struct peer *p;
+		int got;
+
+		/* Channels may close on the way. */
+		if (at >= ctx->nrx)
+			at = 0;
+		p = ctx->rx[at];
+		got = arrive_drain(ctx, p);
 
 		keep_bit(ctx, p);
 
@@ -103,9 +109,13 @@ int progress(struct snoo *ctx)
 		work += news_read(ctx);
 	if (ctx->going)
 		work += news_gone(ctx);
+	if (ctx->released)
+		news_released(ctx);
 	work += channel_newcomers(ctx);
 	if (ctx->registers.open)
 		work += regs_in_drain(ctx) + regs_turn(ctx);
+	if (ctx->meet.waiting)
+		work += meet_look(ctx);
 
 	if (ctx->rest == SNOO_ABI_POLLING && ctx->nrx > PROGRESS_MANY) {
 		ctx->rest = SNOO_ABI_SUMMARY;
@@ -125,7 +135,7 @@ int progress(struct snoo *ctx)
 		channel_retired(ctx);
 	if (ctx->session.need_dirty || ctx->session.ack ||
 	    ctx->session.epoch || ctx->session.ring_dirty ||
-	    ctx->session.look_due)
+	    ctx->session.look_due || ctx->session.loan_due)
 		session_flush(ctx);
 	return work;
 }

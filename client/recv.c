@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/channel.h"
+#include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
 #include "shm/block.h"
@@ -20,22 +21,38 @@ static void found(struct snoo_request *req, uint32_t from, uint32_t tag,
 	req->message = length;
 }
 
+/* A view takes any message, in memory of its own; without that it is lost. */
+static bool no_room(struct snoo *ctx, struct snoo_request *req,
+		    uint64_t length)
+{
+	int ret = req->view ? view_room(req, length) : 0;
+
+	if (ret)
+		request_done(ctx, req, ret);
+	return ret != 0;
+}
+
 void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 	       uint32_t tag, const void *data, uint64_t length)
 {
-	uint64_t n = length < req->len ? length : req->len;
+	uint64_t n;
 
+	found(req, from, tag, length);
+	if (no_room(ctx, req, length))
+		return;
+	n = length < req->len ? length : req->len;
 	if (n > 0)
 		shm_copy(req->buf, data, (size_t)n);
-	found(req, from, tag, length);
 	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
 }
 
 void recv_run(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 	      uint32_t tag, uint64_t length)
 {
-	shm_rx_gather(&p->rx, req->buf, length < req->len ? length : req->len);
 	found(req, p->rank, tag, length);
+	if (no_room(ctx, req, length))
+		return;
+	shm_rx_gather(&p->rx, req->buf, length < req->len ? length : req->len);
 	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
 }
 
@@ -58,13 +75,44 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 	recv_give(ctx, p, unit, generation);
 }
 
-void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
-		 uint32_t tag, uint64_t token, uint64_t length)
+void recv_loan(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+	       uint32_t tag, uint32_t unit, uint32_t generation,
+	       uint64_t length)
+{
+	if (req->view) {
+		found(req, p->rank, tag, length);
+		view_lay(ctx, req, p, unit, generation);
+		request_done(ctx, req, 0);
+		return;
+	}
+	recv_copy(ctx, req, p->rank, tag,
+		  shm_region_block(&ctx->region, unit, length), length);
+	loan_give(ctx, p, unit, generation);
+}
+
+void recv_drop(struct snoo *ctx, struct peer *p, struct arrival *a)
+{
+	if (a->kind == ARRIVAL_BLOCK)
+		recv_give(ctx, p, a->unit, a->generation);
+	else if (a->kind == ARRIVAL_LOAN)
+		loan_give(ctx, p, a->unit, a->generation);
+	arrival_free(ctx, a);
+}
+
+/* What is offered is not wanted after all. */
+static void refuse(struct snoo *ctx, struct peer *p, uint64_t token)
+{
+	uint64_t words[4] = { token, SNOO_ABI_REFUSED };
+
+	channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words);
+}
+
+static void accept_stream(struct snoo *ctx, struct snoo_request *req,
+			  struct peer *p, uint64_t token, uint64_t length)
 {
 	uint64_t words[4];
 	int ret;
 
-	found(req, p->rank, tag, length);
 	req->total = length < req->len ? length : req->len;
 	req->moved = 0;
 	req->their_token = token;
@@ -98,6 +146,53 @@ void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		token_end(&ctx->accepts, req->token);
 		request_done(ctx, req, ret);
 	}
+}
+
+/* From the pool, without the sender's help; false: it is to be asked. */
+static bool fetch(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		  const struct offer *o)
+{
+	bool cut = o->length > req->len;
+	uint64_t n = cut ? req->len : o->length;
+	uint64_t words[4] = {
+		o->token,
+		cut ? SNOO_ABI_TRUNCATED : SNOO_ABI_FETCHED,
+	};
+
+	if (n == 0 || !alloc_fetch(ctx, p, o, req->buf, n))
+		return false;
+	if (channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words))
+		return false;
+	request_done(ctx, req, cut ? -EMSGSIZE : 0);
+	return true;
+}
+
+void recv_offer(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, const struct offer *o)
+{
+	found(req, p->rank, tag, o->length);
+	if (no_room(ctx, req, o->length)) {
+		refuse(ctx, p, o->token);
+		return;
+	}
+	if ((o->ways & SNOO_ABI_WAY_POOL) && fetch(ctx, req, p, o))
+		return;
+	accept_stream(ctx, req, p, o->token, o->length);
+}
+
+static void take_offer(struct snoo *ctx, struct snoo_request *req,
+		       struct peer *p, const struct arrival *a)
+{
+	const struct offer o = {
+		.token = a->token,
+		.length = a->length,
+		.ways = a->ways,
+		.offset = a->offset,
+		.unit = a->unit,
+		.generation = a->generation,
+	};
+
+	recv_offer(ctx, req, p, a->tag, &o);
 }
 
 int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
@@ -138,6 +233,10 @@ void recv_arrival(struct snoo *ctx, struct snoo_request *req,
 		recv_block(ctx, req, p, a->tag, a->unit, a->generation,
 			   a->length);
 		break;
+	case ARRIVAL_LOAN:
+		recv_loan(ctx, req, p, a->tag, a->unit, a->generation,
+			  a->length);
+		break;
 	case ARRIVAL_SELF:
 		recv_copy(ctx, req, a->from, a->tag, self->buf, a->length);
 		self->self_copy = false;
@@ -146,7 +245,7 @@ void recv_arrival(struct snoo *ctx, struct snoo_request *req,
 	case ARRIVAL_OFFER:
 		/* Of a peer that is gone: its turn is kept, it is cut off. */
 		if (p->state == PEER_LIVE) {
-			recv_accept(ctx, req, p, a->tag, a->token, a->length);
+			take_offer(ctx, req, p, a);
 			break;
 		}
 		found(req, a->from, a->tag, a->length);
@@ -250,11 +349,8 @@ void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
 void recv_cancel(struct snoo *ctx, struct snoo_request *req, int error)
 {
 	if (req->token != 0) {
-		uint64_t words[4] = { req->their_token, SNOO_ABI_REFUSED };
-
 		token_end(&ctx->accepts, req->token);
-		channel_answer(ctx, &ctx->peers[req->from],
-			       line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words);
+		refuse(ctx, &ctx->peers[req->from], req->their_token);
 	} else {
 		match_withdraw(ctx, req);
 	}

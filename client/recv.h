@@ -3,7 +3,9 @@
 #ifndef CLIENT_RECV_H
 #define CLIENT_RECV_H
 
+#include "client/alloc.h"
 #include "client/engine.h"
+#include "shm/line.h"
 
 /**
  * recv_start() - Take a message that is there already, or post the receive
@@ -17,6 +19,18 @@ int recv_start(struct snoo *ctx, struct snoo_request *req);
 /** recv_copy() - Complete @req, out of its list, with a message's bytes */
 void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 	       uint32_t tag, const void *data, uint64_t length);
+
+/** recv_line() - The same with the payload of a line: up to 56 bytes */
+static inline void recv_line(struct snoo *ctx, struct snoo_request *req,
+			     uint32_t from, uint32_t tag, const uint64_t *words,
+			     unsigned int length)
+{
+	line_copy(req->buf, words, length < req->len ? length : req->len);
+	req->from = from;
+	req->mark = tag;
+	req->message = length;
+	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
+}
 
 /** recv_run() - Complete @req with the checked run that is next in the ring */
 void recv_run(struct snoo *ctx, struct snoo_request *req, struct peer *p,
@@ -35,9 +49,25 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
 	       uint32_t generation);
 
-/** recv_accept() - Ask for an offered message; completes @req on failure */
-void recv_accept(struct snoo *ctx, struct snoo_request *req, struct peer *p,
-		 uint32_t tag, uint64_t token, uint64_t length);
+/**
+ * recv_loan() - Complete @req with a message that may be read where it is
+ *
+ * A view keeps the block; others copy and release it.
+ */
+void recv_loan(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+	       uint32_t tag, uint32_t unit, uint32_t generation,
+	       uint64_t length);
+
+/** recv_drop() - Nobody will receive @a: give its block back, forget it */
+void recv_drop(struct snoo *ctx, struct peer *p, struct arrival *a);
+
+/**
+ * recv_offer() - Fetch an offered message, or ask for it
+ *
+ * Completes @req if it was fetched, or on failure.
+ */
+void recv_offer(struct snoo *ctx, struct snoo_request *req, struct peer *p,
+		uint32_t tag, const struct offer *o);
 
 /**
  * recv_stream() - Payload of an accepted transfer

@@ -2,36 +2,18 @@
 /* request.c - requests and arrivals: made, completed, kept for reuse */
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "client/alloc.h"
 #include "client/engine.h"
 
-struct snoo_request *request_new(struct snoo *ctx)
-{
-	struct snoo_request *req;
+#define REQUEST_BYTES	(2 * SNOO_ABI_LINE)
 
-	if (list_empty(&ctx->request_pool)) {
-		req = malloc(sizeof(*req));
-		if (!req)
-			return NULL;
-	} else {
-		req = list_entry(list_take(&ctx->request_pool),
-				 struct snoo_request, link);
-	}
-	request_init(req, REQUEST_SEND);
-	return req;
-}
+_Static_assert(sizeof(struct snoo_request) <= REQUEST_BYTES,
+	       "a request takes two lines");
 
-void request_free(struct snoo *ctx, struct snoo_request *req)
+struct snoo_request *request_more(void)
 {
-	list_append(&ctx->request_pool, &req->link);
-}
-
-void request_init(struct snoo_request *req, enum request_kind kind)
-{
-	memset(req, 0, sizeof(*req));
-	list_init(&req->link);
-	req->kind = kind;
+	return aligned_alloc(SNOO_ABI_LINE, REQUEST_BYTES);
 }
 
 void request_done(struct snoo *ctx, struct snoo_request *req, int error)
@@ -39,6 +21,8 @@ void request_done(struct snoo *ctx, struct snoo_request *req, int error)
 	list_remove(&req->link);
 	req->error = error;
 	req->done = true;
+	if (req->pool)
+		alloc_ended(ctx, req, error);
 	if (req->counted) {
 		req->counted = false;
 		ctx->moving--;

@@ -9,11 +9,13 @@
  *                        DATA    the payload is in the line
  *   up to 1 KiB          DATA    a run of lines, if they are a small part of
  *                                the ring
+ *   built in a loan      LOAN    (loan.c) the receiver may read it there
  *   up to eager_bytes    BLOCK   in one block, if one is free and the
  *                                receiver has not left too many unread
  *   all else             OFFER   the receiver accepts when it has a buffer;
  *                                then blocks stream, filled on this core
- *                                while the other one empties them
+ *                                while the other one empties them; what lies
+ *                                in the pool it copies by itself (alloc.c)
  *
  * A stream that finds no block while some of its own are on their way waits
  * for them.  If none is (all lie unread at somebody else, or the pool is too
@@ -25,8 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/alloc.h"
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
 #include "client/recv.h"
@@ -55,20 +59,38 @@ static void push_line(struct snoo *ctx, struct peer *p,
 }
 
 /* A message of several lines, if the ring has room for it now. */
-static bool push_run(struct snoo *ctx, struct peer *p,
-		     struct snoo_request *req)
+static bool publish_run(struct snoo *ctx, struct peer *p, const void *buf,
+			size_t len, uint16_t context, uint32_t tag)
 {
-	if (!channel_run_fits(p, req->len))
+	if (!channel_run_fits(p, len))
 		return false;
 	shm_tx_publish_run(&p->tx,
 			   line_word(SNOO_ABI_DATA, SNOO_ABI_STREAM,
-				     shm_ring_run(req->len), req->context,
-				     req->tag),
-			   req->buf, (size_t)req->len);
+				     shm_ring_run(len), context, tag),
+			   buf, len);
 	p->sent++;
 	shm_count(ctx->me, SHM_COUNT_sent_run, 1);
-	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, len);
+	return true;
+}
+
+static bool push_run(struct snoo *ctx, struct peer *p,
+		     struct snoo_request *req)
+{
+	if (!publish_run(ctx, p, req->buf, (size_t)req->len, req->context,
+			 req->tag))
+		return false;
 	request_done(ctx, req, 0);
+	return true;
+}
+
+bool send_run(struct snoo *ctx, struct peer *p, const void *buf, size_t len,
+	      uint32_t tag)
+{
+	if (!p->tx_short || !list_empty(&p->busy) ||
+	    !publish_run(ctx, p, buf, len, ENGINE_CONTEXT_USER, tag))
+		return false;
+	channel_wake(ctx, p);
 	return true;
 }
 
@@ -146,8 +168,7 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 	words[0] = line_match(req->context, req->tag);
 	words[1] = req->token;
 	words[2] = req->len;
-	words[3] = SNOO_ABI_WAY_STREAM;
-	words[4] = 0;
+	alloc_offer(ctx, req, &words[3]);
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_OFFER, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_offered");
@@ -161,6 +182,8 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 static int push_envelope(struct snoo *ctx, struct peer *p,
 			 struct snoo_request *req)
 {
+	if (req->loan && loan_push(ctx, p, req))
+		return 0;
 	if (req->len <= SNOO_ABI_INLINE_MAX) {
 		push_line(ctx, p, req);
 		return 0;
@@ -168,6 +191,27 @@ static int push_envelope(struct snoo *ctx, struct peer *p,
 	if (push_run(ctx, p, req) || push_block(ctx, p, req))
 		return 0;
 	return push_offer(ctx, p, req);
+}
+
+/* A loan to ourselves: the block waits for its receive. */
+static int lend_self(struct snoo *ctx, struct snoo_request *req)
+{
+	struct arrival *a = arrival_new(ctx);
+
+	if (!a)
+		return -ENOMEM;
+	a->kind = ARRIVAL_LOAN;
+	a->from = ctx->rank;
+	a->tag = req->tag;
+	a->context = req->context;
+	a->length = req->len;
+	a->unit = req->loan->unit;
+	a->generation = req->loan->generation;
+	loan_out(ctx, req->loan, ctx->rank);
+	loan_came(&ctx->peers[ctx->rank]);
+	match_keep(ctx, a);
+	request_done(ctx, req, 0);
+	return 0;
 }
 
 static int send_self(struct snoo *ctx, struct snoo_request *req,
@@ -184,6 +228,8 @@ static int send_self(struct snoo *ctx, struct snoo_request *req,
 		request_done(ctx, req, 0);
 		return 0;
 	}
+	if (req->loan)
+		return lend_self(ctx, req);
 	if (blocking && req->len > ctx->eager_bytes)
 		return -EDEADLK;
 
@@ -243,7 +289,7 @@ int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking)
 	if (req->peer == ctx->rank)
 		return send_self(ctx, req, blocking);
 
-	if (regs_send(ctx, p, req))
+	if (!req->loan && regs_send(ctx, p, req))
 		return 0;
 	if (list_empty(&p->envelopes) && ready(ctx, p)) {
 		ret = push_envelope(ctx, p, req);
@@ -436,8 +482,16 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
 	if (!req || req->peer != p->rank)
 		return;
 	token_end(&ctx->offers, token);
-	request_done(ctx, req, status == SNOO_ABI_FETCHED ||
-			       status == SNOO_ABI_TRUNCATED ? 0 : -ECANCELED);
+	if (status != SNOO_ABI_FETCHED && status != SNOO_ABI_TRUNCATED) {
+		request_done(ctx, req, -ECANCELED);
+		return;
+	}
+	if (req->pool) {
+		lend_charge(ctx, req->len);
+		shm_count(ctx->me, SHM_COUNT_sent_pool, 1);
+		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	}
+	request_done(ctx, req, 0);
 }
 
 void send_cancel(struct snoo *ctx, struct snoo_request *req, int error)

@@ -21,6 +21,14 @@
  */
 int send_start(struct snoo *ctx, struct snoo_request *req, bool blocking);
 
+/**
+ * send_run() - The short way (fast.h) of a message that takes several lines
+ *
+ * Return: true: it is published, and @p woken; false: take the long way
+ */
+bool send_run(struct snoo *ctx, struct peer *p, const void *buf, size_t len,
+	      uint32_t tag);
+
 /** send_pump() - Push what waits for @p; true if anything moved */
 bool send_pump(struct snoo *ctx, struct peer *p);
 

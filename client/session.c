@@ -98,6 +98,26 @@ void session_look(struct snoo *ctx)
 		s->look_due = s->look_due || !say_look(ctx);
 }
 
+static bool say_loan(struct snoo *ctx)
+{
+	const struct snoo_wire_loan *m = &ctx->session.loan;
+
+	return say(ctx, m, sizeof(*m)) == (ssize_t)sizeof(*m);
+}
+
+void session_loan(struct snoo *ctx, uint64_t bytes, uint32_t serial)
+{
+	struct session *s = &ctx->session;
+
+	s->loan = (struct snoo_wire_loan){
+		.head = { SNOO_WIRE_LOAN, sizeof(s->loan) },
+		.bytes = bytes,
+		.serial = serial,
+	};
+	if (!s->lost)
+		s->loan_due = !say_loan(ctx);
+}
+
 static void flush_rings(struct snoo *ctx)
 {
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
@@ -148,6 +168,8 @@ void session_flush(struct snoo *ctx)
 		flush_rings(ctx);
 	if (s->look_due)
 		s->look_due = !say_look(ctx);
+	if (s->loan_due)
+		s->loan_due = !say_loan(ctx);
 	if (s->ack) {
 		struct snoo_wire_ack ack = {
 			.head = { SNOO_WIRE_ACK, sizeof(ack) },

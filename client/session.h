@@ -56,6 +56,9 @@ void session_ring(struct snoo *ctx, struct peer *p);
 /** session_look() - LOOK: a register message is there; never blocks */
 void session_look(struct snoo *ctx);
 
+/** session_loan() - LOAN: a block of @bytes, please; never blocks */
+void session_loan(struct snoo *ctx, uint64_t bytes, uint32_t serial);
+
 /** session_flush() - Say what has not been said yet; never blocks */
 void session_flush(struct snoo *ctx);
 

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/alloc.h"
 #include "client/channel.h"
 #include "client/check.h"
 #include "client/context.h"
 #include "client/env.h"
+#include "client/loan.h"
 #include "client/news.h"
 #include "client/progress.h"
 #include "client/regs.h"
@@ -89,6 +91,8 @@ int snoo_finalize(struct snoo *ctx)
 		context_free(ctx);
 		return -ESTALE;
 	}
+	loan_leave(ctx);
+	alloc_leave(ctx);
 	send_the_rest(ctx);
 	progress(ctx);
 	for (uint32_t i = 0; i < ctx->capacity; i++)
@@ -179,7 +183,10 @@ static const struct {
 	{ ERANGE, "the rank number is not below the size" },
 	{ ENOSPC, "more ranks than the domain allows" },
 	{ EPROTONOSUPPORT, "daemon and library speak different versions" },
+	{ EOPNOTSUPP, "collectives need a job of a stated size, whose daemon and libraries know them" },
 	{ ENOMEM, "no memory" },
+	{ EBUSY, "a send from that buffer is not complete" },
+	{ EAGAIN, "the allowance is used up for now: send a copy, which waits" },
 };
 
 const char *snoo_strerror(int error)

@@ -5,12 +5,8 @@
  * Theory of operation
  * ===================
  *
- * With the core to ourselves we spin well beyond what an idle wake-up costs
- * (15-18 us were seen), then sleep.  When other ranks are pinned to the same
- * core a spin only keeps them from running: we yield, as long as yields pay.
- * A yield that took more than a few microseconds and brought nothing went to
- * somebody who computes; after two of those we sleep at once, and remember it
- * for a while.
+ * How long to look before sleeping, and whether to give the core away between
+ * two looks, is decided in patience.c; here is how it is done.
  *
  * Going to sleep is edge SLEEP (shm/wake.c): say in the wait word that we
  * sleep, look at everything once more, sleep on the bell.  Every sleep ends
@@ -38,21 +34,19 @@
 #include "client/bells.h"
 #include "client/channel.h"
 #include "client/news.h"
+#include "client/patience.h"
 #include "client/progress.h"
 #include "client/regs.h"
 #include "client/regs_in.h"
 #include "client/session.h"
 #include "shm/cpu.h"
 
-#define WAIT_ROUNDS	64u			/* rounds between clock reads */
-#define WAIT_LOOK_NS	UINT64_C(1000000000)	/* sleep at most */
-#define WAIT_LATE_NS	UINT64_C(200000000)	/* a bell may be this late */
-#define WAIT_PAYS_NS	UINT64_C(5000)		/* a longer yield went far */
-#define WAIT_DOZE_NS	UINT64_C(50000000)	/* yields did not pay: for how
-						 * long we do not try */
-#define WAIT_UNSAID_NS	UINT64_C(10000000)	/* until RING is tried again */
-#define WAIT_NAP_NS	UINT64_C(20000)		/* the first nap */
-#define WAIT_NAP_MAX_NS	UINT64_C(500000)
+#define WAIT_ROUNDS	64u		     /* rounds between clock reads */
+#define WAIT_LOOK_NS	UINT64_C(1000000000) /* sleep at most */
+#define WAIT_LATE_NS	UINT64_C(200000000)  /* a bell may be this late */
+#define WAIT_UNSAID_NS	UINT64_C(10000000)   /* until RING is tried again */
+#define WAIT_NAP_NS	UINT64_C(20000)	     /* the first nap */
+#define WAIT_NAP_MAX_NS UINT64_C(500000)
 #define WAIT_BELLS	(SNOO_ABI_BELL_DATA | SNOO_ABI_BELL_NEWS)
 
 void wait_begin(struct idle *idle)
@@ -64,7 +58,7 @@ void wait_begin(struct idle *idle)
 static uint32_t wanted(const struct snoo *ctx)
 {
 	if (ctx->posted != 1 || ctx->moving != 0 || !list_empty(&ctx->wild) ||
-	    !list_empty(&ctx->busy) || ctx->going != 0)
+	    !list_empty(&ctx->busy) || ctx->going != 0 || ctx->meet.waiting)
 		return SNOO_ABI_ANY;
 	for (uint32_t i = 0; i < ctx->nrx; i++) {
 		if (!list_empty(&ctx->rx[i]->posted))
@@ -186,29 +180,29 @@ static void show_call(struct snoo *ctx, enum snoo_abi_call call, uint64_t now)
 			      memory_order_relaxed);
 }
 
-static void give_way(struct snoo *ctx, struct idle *idle, uint64_t now)
+static void give_way(struct snoo *ctx, struct idle *idle, uint32_t sharers,
+		     uint64_t now)
 {
 	uint64_t after;
+	bool work;
 
 	shm_count(ctx->me, SHM_COUNT_yields, 1);
 	sched_yield();
 	after = clock_ns();
-	if (after - now <= WAIT_PAYS_NS || progress(ctx) > 0)
-		return;
-	if (++idle->unpaid >= 2)
-		ctx->doze_until_ns = after + WAIT_DOZE_NS;
+	work = progress(ctx) > 0;
+	patience_yielded(&ctx->patience, &idle->patience, sharers, after - now,
+			 work, after);
 }
 
 static int wait_a_little(struct snoo *ctx, struct idle *idle,
 			 enum snoo_abi_call call)
 {
 	uint64_t now, left = WAIT_LOOK_NS;
-	bool shared;
+	uint32_t sharers;
 
 	/* Relaxed: a hint from the daemon. */
-	shared = atomic_load_explicit(&ctx->me->sharers,
-				      memory_order_relaxed) > 1;
-	if (++idle->rounds % WAIT_ROUNDS != 0 && !shared) {
+	sharers = atomic_load_explicit(&ctx->me->sharers, memory_order_relaxed);
+	if (++idle->rounds % WAIT_ROUNDS != 0 && sharers < 2) {
 		cpu_pause();
 		return 0;
 	}
@@ -222,19 +216,21 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 			return -ETIMEDOUT;
 		left = idle->deadline_ns - now;
 	}
-	if (now - idle->start_ns >= ctx->spin_ns ||
-	    (shared && now < ctx->doze_until_ns)) {
-		/* What flows goes on, but nobody would tell us of a death. */
-		if (ctx->session.lost &&
-		    now - idle->start_ns >= WAIT_LOOK_NS)
-			return -ENOTCONN;
-		doze(ctx, left);
-		return 0;
-	}
-	if (shared)
-		give_way(ctx, idle, now);
-	else
+	switch (patience_way(&ctx->patience, &idle->patience, sharers,
+			     now - idle->start_ns, now)) {
+	case PATIENCE_SPIN:
 		cpu_pause();
+		return 0;
+	case PATIENCE_YIELD:
+		give_way(ctx, idle, sharers, now);
+		return 0;
+	case PATIENCE_SLEEP:
+		break;
+	}
+	/* What flows goes on, but nobody would tell us of a death. */
+	if (ctx->session.lost && now - idle->start_ns >= WAIT_LOOK_NS)
+		return -ENOTCONN;
+	doze(ctx, left);
 	return 0;
 }
 
@@ -253,7 +249,7 @@ int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call)
 	if (progress(ctx) > 0) {
 		/* The wait begins anew; the time limit is for the whole call. */
 		idle->rounds = 0;
-		idle->unpaid = 0;
+		patience_anew(&idle->patience);
 		if (idle->start_ns != 0)
 			idle->start_ns = clock_ns();
 		return still_time(idle);

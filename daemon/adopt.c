@@ -14,6 +14,7 @@
 
 #include "daemon/attach.h"
 #include "daemon/control.h"
+#include "daemon/loans.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
@@ -23,6 +24,7 @@
 #include "daemon/share.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "hal/hal.h"
 #include "shm/testpoint.h"
@@ -180,7 +182,9 @@ void adopt_tell(struct rank *r)
 			attach_confirmed(r);
 	}
 	s->resumed = state_epoch(r->dom);
+	loans_adopted(r);
 	post_resumed(r);
+	telemetry_attach(r);
 	regs_adopted(r);
 	if (r->rings[SMALL] == 0)
 		supply_start(r);

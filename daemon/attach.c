@@ -17,6 +17,7 @@
 #include "daemon/share.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "daemon/vm_state.h"
 #include "shm/job.h"
@@ -124,6 +125,18 @@ static int keep_fds(struct rank *r, const struct session *s)
 	return ret;
 }
 
+/* The version in force: its own, ours, and that of whoever is in between. */
+static uint32_t minor_of(const struct session *s)
+{
+	uint32_t minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
+							    SNOO_WIRE_MINOR;
+
+	/* LENT would be nonsense to an older guest daemon. */
+	if (s->vm && s->vm->led.minor < 2 && minor > 3)
+		minor = 3;
+	return minor;
+}
+
 static void fill(struct rank *r, const struct session *s,
 		 const struct job_seat *seat)
 {
@@ -143,8 +156,7 @@ static void fill(struct rank *r, const struct session *s,
 	/* Whoever is gone by now has never heard of it. */
 	r->led.acked = r->job->led.gone_epoch;
 	r->led.peer_pid = s->hello.pid;
-	r->led.minor = s->hello.minor < SNOO_WIRE_MINOR ? s->hello.minor :
-		       SNOO_WIRE_MINOR;
+	r->led.minor = minor_of(s);
 	r->led.attached_ns = wall_ns();
 	r->led.vm = s->vm_slot;
 	r->led.sid = s->sid;
@@ -236,6 +248,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	seat_tell_rank(r);
 	post_welcome(r);
 	SNOO_TESTPOINT("daemon_attach_welcomed");
+	telemetry_attach(r);
 	regs_attach(r);
 	log_info("rank attached domain=%s job=%s number=%u rank=%u slot=%u "
 		 "vm=%u pid=%d uid=%u cpu=%d", d->name, j->led.name,

@@ -15,8 +15,8 @@
 
 /* The loop, the log, the topology, the keeper, and some to spare. */
 #define OWN_FDS		48u
-/* Lock, ledger, pool, listener of the clients. */
-#define DOMAIN_FDS	4u
+/* Lock, ledger, pool, listener of the clients; two maps and two links. */
+#define DOMAIN_FDS	8u
 /* Listeners of the two devices. */
 #define VM_LISTENERS	2u
 /* Of a VM: two sockets, its control memory, its pidfd. */

@@ -23,6 +23,7 @@
 #include "daemon/share.h"
 #include "daemon/span.h"
 #include "daemon/supply.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "daemon/vm.h"
 #include "daemon/vm_cpu.h"
@@ -99,6 +100,16 @@ static int open_tables(struct domain *d, uint32_t nranks)
 	d->rank = calloc(nranks, sizeof(struct rank *));
 	d->job = calloc(nranks, sizeof(struct job *));
 	return d->rank && d->job ? 0 : -ENOMEM;
+}
+
+static int open_telemetry(struct domain *d, char why[DOMAIN_TEXT])
+{
+	char text[TELEMETRY_TEXT];
+	int ret = telemetry_open(d, text);
+
+	if (ret)
+		snprintf(why, DOMAIN_TEXT, "telemetry: %s", text);
+	return ret;
 }
 
 static int open_arena(struct domain *d, char why[DOMAIN_TEXT])
@@ -205,6 +216,8 @@ static int make(struct domain *d, char why[DOMAIN_TEXT])
 	ledger_put_domain(d->ledger, &led);
 	ret = open_tables(d, pp.nranks);
 	if (ret == 0)
+		ret = open_telemetry(d, why);
+	if (ret == 0)
 		ret = open_arena(d, why);
 	if (ret == 0)
 		ret = open_hal(d, why);
@@ -270,6 +283,9 @@ static int adopt(struct domain *d, int ledger, int pool,
 	d->slots = head->nvms + 1;
 	d->vectors = led.vectors;
 	ret = open_tables(d, head->nranks);
+	/* "on" asks for it at the start: ranks that are in do not end for it. */
+	if (ret == 0 && open_telemetry(d, why))
+		log_warn("domain %s: %s", d->name, why);
 	if (ret == 0)
 		ret = open_arena(d, why);
 	if (ret == 0)
@@ -329,6 +345,7 @@ static void close_parts(struct domain *d)
 	free(d->job);
 	d->rank = NULL;
 	d->job = NULL;
+	telemetry_close(d);
 	hal_close(d->hal);
 	d->hal = NULL;
 	arena_close(d->arena);
@@ -379,6 +396,7 @@ static int open_domain(struct domain *d, char why[DOMAIN_TEXT])
 	}
 	forget(d, "ledger");
 	forget(d, "pool");
+	telemetry_forget(d);
 	return make(d, why);
 }
 
@@ -474,6 +492,7 @@ static void forget_ranks(struct domain *d)
 	forget(d, "listener");
 	forget(d, "ledger");
 	forget(d, "pool");
+	telemetry_forget(d);
 	pool_remove(&d->pool);
 }
 

@@ -20,6 +20,8 @@
 #include "daemon/log.h"
 #include "shm/testpoint.h"
 
+#define COSTS_MINOR	4u	/* of wire.h: from here on WELCOME has them */
+
 #define KEEPER_WAIT_MS	2000
 #define MINOR_OF_MAP	2u	/* the first that knows WELCOME.map_* */
 
@@ -142,12 +144,19 @@ static void complete(const struct guest_session *s,
 		     struct snoo_wire_welcome *w)
 {
 	const struct guest_dev_map *map = guest_dev_map(s->g->dev);
+	const struct costs *c = &s->g->sh->costs;
 
 	w->core = s->seat.cpu;
 	w->node = s->seat.node;
 	w->cores = topo_cores(s->g->sh->topo);
 	w->map_offset = map->offset;
 	w->map_skip = map->skip;
+	/* To wake who sleeps costs far more in a VM. */
+	w->wake_ns = c->wake_ns;
+	w->yield_ns = c->yield_ns;
+	w->hand_ns = c->hand_ns;
+	if (!w->spin_fixed && w->minor >= COSTS_MINOR)
+		w->spin_ns = costs_spin_ns(c);
 }
 
 int guest_join_welcome(struct guest_session *s, const void *msg, size_t bytes,

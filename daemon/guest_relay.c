@@ -240,10 +240,11 @@ static int on_msg(struct guest *g, const struct snoo_ctl_frame *f,
 		.msg = m, .bytes = bytes - sizeof(*f), .slot = f->slot,
 	};
 
-	/* BELLS would come with eventfds: the host has a frame for it. */
 	if (mail.bytes < sizeof(*m) || mail.bytes > SNOO_WIRE_MAX ||
-	    m->length != mail.bytes || m->type < SNOO_WIRE_WELCOME ||
-	    m->type >= SNOO_WIRE_BELLS)
+	    m->length != mail.bytes || m->type < SNOO_WIRE_WELCOME)
+		return -EPROTO;
+	/* BELLS would come with eventfds: the host has a frame for it. */
+	if (m->type >= SNOO_WIRE_BELLS && m->type != SNOO_WIRE_LENT)
 		return -EPROTO;
 	if (f->slot != SNOO_CTL_NO_SLOT && f->slot >= g->link.welcome.ranks)
 		return -EPROTO;

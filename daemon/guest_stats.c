@@ -136,6 +136,7 @@ json_t *guest_stats_status(struct guest *g)
 	json_put_str(o, "keeper", keeper_describe(sh->keeper));
 	json_put_u64(o, "kept_fds", keeper_stored(sh->keeper));
 	json_put_u64(o, "adopted", g->adopted);
+	json_put(o, "waiting", stats_waiting(sh));
 	json_put_str(o, "machine", topo_describe(sh->topo, machine,
 						 sizeof(machine)));
 	json_put_str(o, "privileges", privs.text);

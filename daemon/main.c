@@ -9,7 +9,7 @@
  *  4. runtime directory, locks	one daemon for each domain; in a VM also the
  *				runner, which starts programs for the host
  *  5. privs_begin()		no new privileges
- *  6. machine			topology, seats
+ *  6. machine			topology, seats; what waiting costs
  *  7. loop, signals; the machine's registers (role host)
  *  8. domains			made, or adopted from a daemon that died;
  *				in a VM (role guest) the devices and the
@@ -53,6 +53,7 @@
 #include "daemon/rundir.h"
 #include "daemon/sdnotify.h"
 #include "daemon/state.h"
+#include "daemon/telemetry.h"
 #include "daemon/topo.h"
 #include "shm/testpoint.h"
 
@@ -294,6 +295,8 @@ static int open_machine(struct shared *sh)
 
 	if (ret)
 		return ret;
+	/* It forks: before there are threads. */
+	costs_measure(&sh->costs, sh->topo);
 	policy = place_policy_find(conf_placement_name(
 						sh->conf->placement.policy));
 	return place_open(&sh->place, sh->topo, policy);
@@ -385,26 +388,27 @@ static int open_guest(struct daemon *dm, int *lock)
 	       EXIT_FAILED;
 }
 
-static int limit(const struct conf *c, char why[PRIVS_TEXT])
+static int limit(const struct shared *sh, char why[PRIVS_TEXT])
 {
-	int ret = privs_limit(PRIVS_KEEP, why);
+	/* Before Linux 5.19 marking a rank takes it too. */
+	uint64_t bpf = telemetry_any(sh) ? PRIVS_CAP_BPF : 0;
+	int ret = privs_limit(PRIVS_KEEP | bpf, why);
 
 	if (ret)
 		log_warn("privileges stay as they are: %s", why);
-	(void)c;
 	return 0;
 }
 
-static int filter(const struct conf *c, char why[PRIVS_TEXT])
+static int filter(const struct shared *sh, char why[PRIVS_TEXT])
 {
 	int ret;
 
-	if (c->seccomp == CONF_SWITCH_OFF)
+	if (sh->conf->seccomp == CONF_SWITCH_OFF)
 		return 0;
-	ret = privs_filter(0, why);
+	ret = privs_filter(telemetry_any(sh) ? PRIVS_ALLOW_BPF : 0, why);
 	if (ret == 0)
 		return 0;
-	if (c->seccomp == CONF_SWITCH_ON)
+	if (sh->conf->seccomp == CONF_SWITCH_ON)
 		return ret;
 	log_warn("no system call filter: %s", why);
 	return 0;
@@ -416,13 +420,13 @@ static int start_all(struct daemon *dm)
 	int ret;
 
 	keeper_drop_rest(dm->sh.keeper);
-	ret = limit(dm->sh.conf, why);
+	ret = limit(&dm->sh, why);
 	for (struct domain *d = dm->sh.domains; d && ret == 0; d = d->next)
 		ret = domain_start(d);
 	if (ret == 0 && dm->sh.guest)
 		ret = guest_start(dm->sh.guest);
 	if (ret == 0)
-		ret = filter(dm->sh.conf, why);
+		ret = filter(&dm->sh, why);
 	if (ret) {
 		log_always(LOG_LEVEL_ERROR, "start: %s", *why ? why :
 			   strerror(-ret));

@@ -19,8 +19,6 @@
 #include "daemon/regs.h"
 #include "daemon/touch.h"
 
-#define DEFAULT_SPIN_NS	50000u	/* until somebody has measured */
-
 void post_break(struct session *s, const char *why)
 {
 	if (s->broken || s->state == SESSION_ENDED)
@@ -254,9 +252,9 @@ void post_error(struct session *s, int error, const char *fmt, ...)
 	post(s, &m, sizeof(m));
 }
 
-static uint32_t spin_ns(const struct domain *d)
+uint32_t post_spin_ns(const struct domain *d)
 {
-	return d->conf->spin_us == CONF_AUTO ? DEFAULT_SPIN_NS :
+	return d->conf->spin_us == CONF_AUTO ? costs_spin_ns(&d->sh->costs) :
 	       d->conf->spin_us * 1000;
 }
 
@@ -284,8 +282,12 @@ void post_welcome(struct rank *r)
 		.eager_bytes = d->conf->eager_bytes,
 		.small_bytes = d->conf->block_bytes.small,
 		.large_bytes = d->conf->block_bytes.large,
-		.spin_ns = spin_ns(d),
+		.spin_ns = post_spin_ns(d),
 		.cores = topo_cores(d->sh->topo),
+		.wake_ns = d->sh->costs.wake_ns,
+		.yield_ns = d->sh->costs.yield_ns,
+		.hand_ns = d->sh->costs.hand_ns,
+		.spin_fixed = d->conf->spin_us != CONF_AUTO,
 	};
 
 	/* In its own terms: of its VM, whose map is the guest daemon's to say. */
@@ -342,6 +344,11 @@ void post_grant(struct rank *r, const struct snoo_wire_block *block,
 	u.m.count = n;
 	memcpy(u.bytes + sizeof(u.m), block, n * sizeof(*block));
 	post(r->session, &u, bytes);
+}
+
+void post_lent(struct rank *r, const struct snoo_wire_lent *m)
+{
+	post(r->session, m, sizeof(*m));
 }
 
 void post_gone(struct rank *r, const struct rank *gone)

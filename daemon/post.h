@@ -30,6 +30,8 @@ void post_discard(struct session *s);
 void post_error(struct session *s, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* How long ranks of @d spin before they sleep: as configured, or measured. */
+uint32_t post_spin_ns(const struct domain *d);
 void post_welcome(struct rank *r);
 void post_start(struct rank *r);
 void post_rings(struct rank *r, const struct snoo_wire_ring *ring,
@@ -37,6 +39,7 @@ void post_rings(struct rank *r, const struct snoo_wire_ring *ring,
 void post_grant(struct rank *r, const struct snoo_wire_block *block,
 		uint32_t n);
 /* Rings @r whatever it does. */
+void post_lent(struct rank *r, const struct snoo_wire_lent *m);
 void post_gone(struct rank *r, const struct rank *gone);
 void post_resumed(struct rank *r);
 /* Where its register rings are, and whether they are in use; nothing to a rank

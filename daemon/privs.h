@@ -38,7 +38,7 @@
 /* For privs_filter(). */
 enum privs_allow {
 	PRIVS_ALLOW_EXEC	= 0x1,	/* the daemon starts programs */
-	PRIVS_ALLOW_BPF		= 0x2,	/* maps are read while it runs */
+	PRIVS_ALLOW_BPF		= 0x2,	/* ranks are marked while it runs */
 };
 
 /**

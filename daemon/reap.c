@@ -16,6 +16,7 @@
 #include "daemon/seat.h"
 #include "daemon/share.h"
 #include "daemon/supply.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
 
@@ -125,6 +126,7 @@ void reap_rank(struct rank *r, uint32_t state)
 		 r->job->led.name, r->job->led.number, r->led.rank, r->slot,
 		 r->led.vm, r->led.pid, r->led.gone);
 	share_del_rank(r);
+	telemetry_detach(r);
 	show(r);
 	regs_gone(r);
 	tell_members(r);

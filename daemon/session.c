@@ -15,6 +15,7 @@
 #include "daemon/attach.h"
 #include "daemon/control.h"
 #include "daemon/job.h"
+#include "daemon/loans.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
 #include "daemon/reap.h"
@@ -367,6 +368,10 @@ static void on_attached(struct session *s, const union session_message *m)
 	case SNOO_WIRE_RING:
 		if (has_length(s, m, sizeof(m->ring)))
 			session_ring(s, m->ring.rank);
+		break;
+	case SNOO_WIRE_LOAN:
+		if (has_length(s, m, sizeof(m->loan)))
+			loans_ask(s->rank, &m->loan);
 		break;
 	case SNOO_WIRE_LOOK:
 		if (has_length(s, m, sizeof(m->plain)) && regs_look(s->rank))

@@ -23,6 +23,7 @@ union session_message {
 	struct snoo_wire_hello hello;
 	struct snoo_wire_pinned pinned;
 	struct snoo_wire_need need;
+	struct snoo_wire_loan loan;
 	struct snoo_wire_ack ack;
 	struct snoo_wire_state state;
 	struct snoo_wire_ring_for ring;

@@ -28,6 +28,7 @@
 
 #include "daemon/arena.h"
 #include "daemon/conf.h"
+#include "daemon/costs.h"
 #include "daemon/holder.h"
 #include "daemon/keeper.h"
 #include "daemon/ledger.h"
@@ -45,6 +46,7 @@ struct guest;
 struct guest_run;
 struct regs;
 struct regs_rank;
+struct telemetry;
 struct vm;
 struct domain;
 struct job;
@@ -61,6 +63,7 @@ struct shared {
 	struct domain *domains;		/* role host */
 	struct guest *guest;		/* role guest; else NULL */
 	struct guest_run *programs;	/* the same; NULL: none */
+	struct costs costs;		/* of waiting, here */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 };
 
@@ -78,8 +81,8 @@ struct shared {
  *		- PINNED must come first; limits.handshake_ms, then the end
  *		- counts against limits.handshakes_per_uid
  * ATTACHED:	PINNED has come, so the fd has arrived
- *		- NEED, ACK, RING, LOOK, LEAVE, PINNED again; STATE after
- *		  RESUMED
+ *		- NEED, ACK, RING, LOOK, LOAN, LEAVE, PINNED again; STATE
+ *		  after RESUMED
  * LEAVING:	LEAVE has come, BYE is on its way, the rank is LEFT
  *		- nothing may come but end of file
  * ENDED:	socket closed; the struct goes at the end of this turn
@@ -166,6 +169,8 @@ struct rank {
 	uint32_t rings[SIZES];		/* that it holds */
 	uint32_t blocks[SIZES];
 	uint32_t fair[SIZES];		/* blocks, as last shared out */
+	uint32_t loans;			/* blocks for loans that it holds */
+	uint64_t loan_bytes;		/* in them */
 	struct sched_rank sched;
 };
 
@@ -201,6 +206,7 @@ struct domain {
 	struct ledger *ledger;
 	struct arena *arena;
 	struct hal *hal;
+	struct telemetry *telemetry;	/* NULL: not opened yet */
 	/* A frame for the guest daemon in a VM slot; NULL: no bells. */
 	void (*to_guest)(struct domain *d, uint32_t slot,
 			 const struct snoo_ctl_frame *f, const void *body,
@@ -229,6 +235,7 @@ struct domain {
 	struct loop_work lost_work;	/* domain.c: the pool is gone */
 	struct loop_work reap_work;	/* reap.c: look at the quarantines */
 	struct loop_work ring_work;	/* span.c: ranks with ring_due */
+	uint64_t shrink_ns;		/* loans.c: for asking, not before */
 	const char *lost;		/* why; NULL: it lives */
 };
 

@@ -12,8 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/post.h"
 #include "daemon/privs.h"
 #include "daemon/span.h"
+#include "daemon/telemetry.h"
 #include "daemon/touch.h"
 #include "shm/counters.h"
 #include "shm/wake.h"
@@ -60,6 +62,8 @@ const char *stats_call(uint32_t call)
 		[SNOO_ABI_CALL_BARRIER]	 = "barrier",
 		[SNOO_ABI_CALL_INIT]	 = "init",
 		[SNOO_ABI_CALL_FINALIZE] = "finalize",
+		[SNOO_ABI_CALL_LOAN]	 = "loan",
+		[SNOO_ABI_CALL_COLLECTIVE] = "collective",
 	};
 
 	return call < sizeof(names) / sizeof(names[0]) ? names[call] : "?";
@@ -102,6 +106,7 @@ static json_t *domain_in_short(struct domain *d)
 	json_put_u64(o, "epoch", state_epoch(d));
 	json_put_u64(o, "adoptions", led.adoptions);
 	json_put_bool(o, "contended", d->sched.contended);
+	json_put_str(o, "bpf", telemetry_describe(d));
 	return o;
 }
 
@@ -166,6 +171,7 @@ json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 	json_put_str(o, "keeper", keeper_describe(sh->keeper));
 	json_put_u64(o, "kept_fds", keeper_stored(sh->keeper));
 	json_put(o, "registers", stats_regs(sh));
+	json_put(o, "waiting", stats_waiting(sh));
 	json_put_str(o, "machine", topo_describe(sh->topo, machine,
 						 sizeof(machine)));
 	json_put_str(o, "privileges", privs.text);
@@ -186,6 +192,7 @@ static json_t *one_domain(struct domain *d)
 	json_put_u64(o, "page_bytes", pool_page_bytes(&d->pool));
 	json_put_u64(o, "job_ranks_max", d->conf->job_ranks_max);
 	json_put_u64(o, "eager_bytes", d->conf->eager_bytes);
+	json_put_u64(o, "spin_ns", post_spin_ns(d));
 	json_put_u64(o, "small_block_bytes", d->conf->block_bytes.small);
 	json_put_u64(o, "large_block_bytes", d->conf->block_bytes.large);
 	json_put_str(o, "warning", d->pool.warning);
@@ -279,6 +286,7 @@ static json_t *one_rank(const struct rank *r)
 	json_put_bool(o, "sleeping", wake_mode(w.wait) ==
 		      SNOO_ABI_ASLEEP_FUTEX ||
 		      wake_mode(w.wait) == SNOO_ABI_ASLEEP_EVENTFD);
+	stats_put_run(o, r);
 	json_put(o, "counters", counters(r));
 	return o;
 }

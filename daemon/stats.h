@@ -43,6 +43,12 @@ void stats_regs_warning(const struct shared *sh, json_t *warnings);
 /* The register blocks, as they are now. */
 json_t *stats_registers(struct shared *sh, const struct stats_filter *f);
 
+/* stats_wait.c */
+/* What waiting costs, as measured: a member of status. */
+json_t *stats_waiting(const struct shared *sh);
+/* Where a rank runs, and how long it waited for that; nothing if unknown. */
+void stats_put_run(json_t *o, const struct rank *r);
+
 /* stats_vm.c */
 json_t *stats_vms(struct shared *sh, const struct stats_filter *f);
 /* Says what it was, and ends it (vm_end()). */

@@ -198,6 +198,7 @@ static json_t *one_share(const struct rank *r)
 		json_put_u64(o, "rate", r->job->sched.rate);
 	json_put_u64(o, "small_blocks", r->blocks[SMALL]);
 	json_put_u64(o, "large_blocks", r->blocks[LARGE]);
+	json_put_u64(o, "loan_bytes", r->loan_bytes);
 	json_put_u64(o, "small_wanted", r->need.blocks[SMALL]);
 	json_put_u64(o, "large_wanted", r->need.blocks[LARGE]);
 	json_put_u64(o, "rings_wanted", (uint64_t)r->need.rings[SMALL] +

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/loans.h"
 #include "daemon/post.h"
 #include "daemon/touch.h"
 #include "shm/testpoint.h"
@@ -64,10 +65,10 @@ static uint32_t recall_down_to(struct rank *r, int size, uint32_t keep)
 	return got;
 }
 
-/* Everybody's free blocks but the last of each size. */
+/* Everybody's free loans, and free blocks but the last of each size. */
 static uint32_t squeeze(struct domain *d)
 {
-	uint32_t got = 0;
+	uint32_t got = loans_shrink(d);
 
 	for (uint32_t i = 0; i < d->nranks; i++) {
 		struct rank *r = d->rank[i];
@@ -353,6 +354,8 @@ void supply_balance(struct domain *d)
 	struct sched_claim *claim = calloc(d->nranks, sizeof(*claim));
 	struct rank **who = calloc(d->nranks, sizeof(struct rank *));
 
+	/* They keep blocks for the next loan that others want for this copy. */
+	loans_shrink(d);
 	if (claim && who) {
 		find_fair(d, claim, who, SMALL);
 		find_fair(d, claim, who, LARGE);
@@ -383,6 +386,7 @@ void supply_recall(struct rank *r)
 {
 	recall_down_to(r, SMALL, 0);
 	recall_down_to(r, LARGE, 0);
+	loans_recall(r);
 	memset(&r->need, 0, sizeof(r->need));
 	r->need_since_ns = 0;
 }
@@ -413,6 +417,8 @@ void supply_count(struct rank *r)
 		small *= 2;
 	memset(r->rings, 0, sizeof(r->rings));
 	memset(r->blocks, 0, sizeof(r->blocks));
+	r->loans = 0;
+	r->loan_bytes = 0;
 	for (uint32_t u = arena_first(d->arena, false, r->slot);
 	     u != ARENA_NONE; u = arena_next(d->arena, u)) {
 		struct arena_piece p;
@@ -426,6 +432,8 @@ void supply_count(struct rank *r)
 			r->blocks[SMALL]++;
 		else if (p.kind == ARENA_BLOCK_LARGE)
 			r->blocks[LARGE]++;
+		else if (p.kind == ARENA_LOAN)
+			loans_count(r, &p);
 		else if (p.kind == ARENA_RING)
 			r->rings[arena_piece_bytes(p.order) > small]++;
 	}

@@ -21,6 +21,8 @@
 #include "shm/ring.h"
 #include "shm/wake.h"
 
+#define MEET_MINOR	4	/* of the wire protocol: such a rank meets */
+
 struct step {
 	struct domain *d;
 	const struct shm_region *region;
@@ -124,6 +126,9 @@ static void again_step(void *arg)
 	s->slot->instance = r->led.instance;
 	/* Relaxed: for status; the member entry is what peers go by. */
 	atomic_store_explicit(&s->slot->core, (uint32_t)r->led.core,
+			      memory_order_relaxed);
+	/* Relaxed: who sees an older one sends a copy of a loan. */
+	atomic_store_explicit(&s->slot->minor, (uint32_t)r->led.minor,
 			      memory_order_relaxed);
 	/* Relaxed: who believes an old one sends to a ring that is read. */
 	atomic_store_explicit(&s->slot->registers,
@@ -399,6 +404,8 @@ static void member_step(void *arg)
 	s->ret = view(s, &v);
 	if (s->ret)
 		return;
+	if (s->rank->led.minor < MEET_MINOR)
+		shm_job_no_meetings(&v);
 	m = &v.member[s->rank->led.rank];
 	/* Release: the slot was cleared for its rank before it is named. */
 	atomic_store_explicit(&m->state, state_member(s->rank),
@@ -487,6 +494,25 @@ int touch_block_grant(const struct rank *r, uint32_t unit,
 	s.a = unit;
 	s.out = generation;
 	return (int)run(&s, grant_step);
+}
+
+static void loan_step(void *arg)
+{
+	struct step *s = arg;
+
+	shm_block_measure(desc(s), (uint32_t)(s->b / SNOO_ABI_UNIT));
+	grant_step(s);
+}
+
+int touch_loan_grant(const struct rank *r, uint32_t unit, uint64_t bytes,
+		     uint32_t *generation)
+{
+	struct step s = on_rank(r);
+
+	s.a = unit;
+	s.b = bytes;
+	s.out = generation;
+	return (int)run(&s, loan_step);
 }
 
 static void recall_step(void *arg)

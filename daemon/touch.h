@@ -90,6 +90,9 @@ int64_t touch_ring_begin(const struct rank *r, uint32_t unit, uint64_t bytes);
 /* Blocks: shm/block.h.  touch_block_recall(): 1 it is ours, 0 it is not. */
 int touch_block_grant(const struct rank *r, uint32_t unit,
 		      uint32_t *generation);
+/* The same for a block of @bytes that is for loans. */
+int touch_loan_grant(const struct rank *r, uint32_t unit, uint64_t bytes,
+		     uint32_t *generation);
 int touch_block_recall(const struct rank *r, uint32_t unit);
 int touch_block_seize(struct domain *d, uint32_t unit);
 /* enum snoo_abi_desc_state as seen from @r: 0 if it is not its block. */

@@ -9,6 +9,8 @@
  *   COPY    give: release          take: acquire          the reader's copy is complete
  *                                                         before home writes again
  *   RECALL  recall: CAS FREE->NONE take: CAS FREE->BUSY   exactly one of the two wins
+ *   REVOKE  revoke: CAS, then a    still: a fence         a copy that is not all old
+ *           fence release          acquire, then a look   is not taken for the message
  *
  * The bytes of a block travel under LINE (shm/ring.c): home writes them, then
  * publishes the line that names the block.
@@ -45,19 +47,23 @@ static bool change(struct snoo_abi_desc *d, uint64_t from, uint64_t to)
 int shm_block_take(struct snoo_abi_desc *d, uint32_t home, uint32_t expected,
 		   uint32_t *generation)
 {
-	uint64_t word = shm_block_look(d);
-	uint32_t next = block_generation(word) + 1;
+	uint64_t word = block_word(expected, home, SNOO_ABI_BLOCK_FREE);
 
-	if (block_home(word) != home ||
-	    block_state(word) == SNOO_ABI_BLOCK_NONE ||
-	    block_generation(word) != expected)
-		return -ESTALE;
-	if (block_state(word) != SNOO_ABI_BLOCK_FREE)
-		return -EBUSY;
-	if (!change(d, word, block_word(next, home, SNOO_ABI_BLOCK_BUSY)))
-		return -ESTALE;
+	/*
+	 * No look before: the reader has written it last, and a load would
+	 * fetch the line once more than the exchange does.
+	 */
+	if (!atomic_compare_exchange_strong_explicit(
+		    &d->word, &word,
+		    block_word(expected + 1, home, SNOO_ABI_BLOCK_BUSY),
+		    memory_order_acq_rel, memory_order_acquire))
+		return block_home(word) == home &&
+				       block_generation(word) == expected &&
+				       block_state(word) !=
+					       SNOO_ABI_BLOCK_NONE ?
+			       -EBUSY : -ESTALE;
 	SNOO_TESTPOINT("block_taken");
-	*generation = next;
+	*generation = expected + 1;
 	return 0;
 }
 
@@ -66,6 +72,27 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 {
 	return change(d, block_word(generation, home, SNOO_ABI_BLOCK_BUSY),
 		      block_word(generation, home, SNOO_ABI_BLOCK_FREE));
+}
+
+bool shm_block_revoke(struct snoo_abi_desc *d, uint32_t home,
+		      uint32_t *generation)
+{
+	bool done = change(d, block_word(*generation, home, SNOO_ABI_BLOCK_BUSY),
+			   block_word(*generation + 1, home,
+				      SNOO_ABI_BLOCK_BUSY));
+
+	/* REVOKE: who reads what home writes now sees the new generation. */
+	atomic_thread_fence(memory_order_release);
+	if (done)
+		++*generation;
+	return done;
+}
+
+bool shm_block_still(const struct snoo_abi_desc *d, uint64_t word)
+{
+	/* REVOKE: the copy comes before the look. */
+	atomic_thread_fence(memory_order_acquire);
+	return shm_block_look(d) == word;
 }
 
 uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
@@ -77,6 +104,20 @@ uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home)
 			      block_word(next, home, SNOO_ABI_BLOCK_FREE),
 			      memory_order_release);
 	return next;
+}
+
+void shm_block_measure(struct snoo_abi_desc *d, uint32_t units)
+{
+	/* Relaxed: shm_block_grant() releases it, GRANT. */
+	atomic_store_explicit(&d->units, units, memory_order_relaxed);
+}
+
+uint64_t shm_block_bytes(const struct snoo_abi_desc *d)
+{
+	/* Relaxed: the line that names the block was acquired, LINE. */
+	return (uint64_t)atomic_load_explicit(&d->units,
+					      memory_order_relaxed) *
+	       SNOO_ABI_UNIT;
 }
 
 bool shm_block_recall(struct snoo_abi_desc *d, uint32_t home)

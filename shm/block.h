@@ -72,6 +72,21 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
 		    uint32_t generation);
 
 /**
+ * shm_block_revoke() - Home gives a block that it holds another generation
+ * @generation:	As it is; as it is then
+ *
+ * Whoever copies from the block under the old one learns by shm_block_still()
+ * that what was copied may be anything.  Home may write the block on return.
+ *
+ * Return: false: it is not held under that generation, nothing was changed
+ */
+bool shm_block_revoke(struct snoo_abi_desc *d, uint32_t home,
+		      uint32_t *generation);
+
+/** shm_block_still() - After a copy out of the block: is its word still @word? */
+bool shm_block_still(const struct snoo_abi_desc *d, uint64_t word);
+
+/**
  * shm_block_grant() - The daemon lends a block
  *
  * The ledger says already that it is @home's.
@@ -79,6 +94,21 @@ bool shm_block_give(struct snoo_abi_desc *d, uint32_t home,
  * Return: its generation, for the GRANT message
  */
 uint32_t shm_block_grant(struct snoo_abi_desc *d, uint32_t home);
+
+/**
+ * shm_block_measure() - The daemon says how long a block for loans is
+ *
+ * Before it grants it.
+ */
+void shm_block_measure(struct snoo_abi_desc *d, uint32_t units);
+
+/**
+ * shm_block_bytes() - How long its descriptor says that a block is
+ *
+ * 0 for a block that is not for loans.  Any member may have written it: what
+ * lies that far is in the pool only if shm_region_block() says so too.
+ */
+uint64_t shm_block_bytes(const struct snoo_abi_desc *d);
 
 /**
  * shm_block_recall() - The daemon takes a free block back

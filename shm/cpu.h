@@ -60,6 +60,23 @@ static inline void cpu_device_fence(void)
 }
 
 /**
+ * cpu_prefetch_write() - We shall soon write this line: let it come now
+ *
+ * Not to be used on a line that another core is reading in a loop: it would
+ * be taken from it.  Any address will do, nothing is accessed.
+ */
+static inline void cpu_prefetch_write(const void *p)
+{
+#if defined(__x86_64__)
+	/* Compilers know it only where it is asked for by an option; where a
+	 * core does not, it does nothing. */
+	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
+/**
  * cpu_settle() - What was copied out of shared memory stays as it was copied
  *
  * Between this line and the next, the compiler may not read the source again

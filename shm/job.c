@@ -15,18 +15,26 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shm/meet.h"
+
 static uint32_t stride_of(uint32_t capacity)
 {
 	return (capacity + 31) & ~UINT32_C(31);
 }
 
-uint64_t shm_job_bytes(uint32_t capacity)
+/* Members and directory; the meetings follow. */
+static uint64_t table_bytes(uint32_t capacity)
 {
 	uint64_t stride = stride_of(capacity);
 
 	return sizeof(struct snoo_abi_job) +
 	       stride * sizeof(struct snoo_abi_member) +
 	       stride * stride * sizeof(uint32_t);
+}
+
+uint64_t shm_job_bytes(uint32_t capacity)
+{
+	return table_bytes(capacity) + shm_meet_bytes(capacity);
 }
 
 int shm_job_open(struct shm_job *j, const struct shm_region *r,
@@ -38,8 +46,7 @@ int shm_job_open(struct shm_job *j, const struct shm_region *r,
 	if (capacity == 0 || capacity > SNOO_ABI_JOB_RANKS ||
 	    offset < r->arena_off)
 		return -EINVAL;
-	base = shm_region_at(r, offset, shm_job_bytes(capacity),
-			     SNOO_ABI_UNIT);
+	base = shm_region_at(r, offset, table_bytes(capacity), SNOO_ABI_UNIT);
 	if (!base)
 		return -EINVAL;
 	j->capacity = capacity;
@@ -47,6 +54,9 @@ int shm_job_open(struct shm_job *j, const struct shm_region *r,
 	j->abi = (void *)base;
 	j->member = (void *)(base + sizeof(*j->abi));
 	j->directory = (void *)(j->member + j->stride);
+	/* A job that an older daemon began ends here. */
+	if (shm_region_at(r, offset, shm_job_bytes(capacity), SNOO_ABI_UNIT))
+		j->meetings = base + table_bytes(capacity);
 	return 0;
 }
 
@@ -55,13 +65,29 @@ int shm_job_format(struct shm_job *j, const struct shm_region *r,
 {
 	int ret = shm_job_open(j, r, offset, capacity);
 
+	if (ret == 0 && !j->meetings)
+		ret = -EINVAL;
 	if (ret)
 		return ret;
 	memset(j->abi, 0, (size_t)shm_job_bytes(capacity));
 	j->abi->job = job;
 	j->abi->capacity = capacity;
 	j->abi->stride = j->stride;
+	/* Relaxed: START, which comes by the socket, settles it. */
+	atomic_store_explicit(&j->abi->meets, 1, memory_order_relaxed);
 	return 0;
+}
+
+void shm_job_no_meetings(const struct shm_job *j)
+{
+	atomic_store_explicit(&j->abi->meets, 0, memory_order_relaxed);
+}
+
+void *shm_job_meets(const struct shm_job *j)
+{
+	if (atomic_load_explicit(&j->abi->meets, memory_order_relaxed) != 1)
+		return NULL;
+	return j->meetings;
 }
 
 int64_t shm_job_slot(const struct shm_job *j, uint32_t rank)

@@ -19,6 +19,7 @@ struct shm_job {
 	struct snoo_abi_job *abi;
 	struct snoo_abi_member *member;
 	_Atomic uint32_t *directory;
+	void *meetings;			/* shm/meet.h; NULL: none */
 	uint32_t capacity;		/* ranks */
 	uint32_t stride;		/* entries in a row */
 };
@@ -49,6 +50,12 @@ int shm_job_open(struct shm_job *j, const struct shm_region *r,
  * Return: the slot (not yet checked against the pool), or -EAGAIN: no member
  */
 int64_t shm_job_slot(const struct shm_job *j, uint32_t rank);
+
+/** shm_job_no_meetings() - Before START: not all members know how to meet */
+void shm_job_no_meetings(const struct shm_job *j);
+
+/** shm_job_meets() - After START: the area of meetings, or NULL */
+void *shm_job_meets(const struct shm_job *j);
 
 /** shm_job_announce() - The sender's new channel: DIRECTORY, release side */
 void shm_job_announce(const struct shm_job *j, uint32_t receiver,

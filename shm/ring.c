@@ -217,6 +217,23 @@ void shm_rx_gather(const struct shm_rx *rx, void *to, uint64_t n)
 	}
 }
 
+int64_t shm_rx_take_run(struct shm_rx *rx, uint64_t word0, void *to,
+			size_t room, uint64_t *length)
+{
+	uint64_t n = *(const volatile uint64_t *)shm_rx_words(rx);
+	int64_t run = shm_rx_run(rx, word0, n);
+
+	if (run < 0)
+		return run;
+	*length = n;
+	if (n > room)
+		n = room;
+	shm_rx_gather(rx, to, n);
+	for (; run > 0; run--)
+		shm_rx_pop(rx);
+	return (int64_t)n;
+}
+
 int shm_rx_open(struct shm_rx *rx, const struct shm_region *r,
 		uint64_t offset)
 {

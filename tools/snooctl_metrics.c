@@ -21,6 +21,7 @@ static const struct {
 } sources[] = {
 	{ "status",	NULL,		"snoo" },
 	{ "status",	"registers",	"snoo_registers" },
+	{ "status",	"waiting",	"snoo_waiting" },
 	{ "domains",	NULL,		"snoo_domain" },
 	{ "jobs",	NULL,		"snoo_job" },
 	{ "ranks",	NULL,		"snoo_rank" },
@@ -41,7 +42,7 @@ static const char *const labels[] = {
 
 /* Numbers that are names of things, not amounts. */
 static const char *const no_amounts[] = {
-	"pid", "uid", "core", "node", "vm", "vcpu", "launch", "ring", "epoch", "gone_epoch",
+	"pid", "uid", "core", "run_cpu", "node", "vm", "vcpu", "launch", "ring", "epoch", "gone_epoch",
 	NULL,
 };
 

@@ -15,11 +15,11 @@
 
 static const struct {
 	const char *path;
-	const char *columns[16];
+	const char *columns[20];
 } known[] = {
 	{ "status.domains", { "domain", "state", "pool_bytes", "free_bytes",
 			      "huge_pages", "sealed", "pool_path", "jobs",
-			      "ranks", "ranks_max", "contended" } },
+			      "ranks", "ranks_max", "contended", "bpf" } },
 	{ "domains", { "domain", "state", "pool_bytes", "free_bytes", "jobs",
 		       "ranks", "ranks_max", "socket", "pool_path", "sealed",
 		       "warning" } },
@@ -27,7 +27,8 @@ static const struct {
 		    "gone", "uid", "weight" } },
 	{ "ranks", { "domain", "job", "number", "rank", "pid", "uid", "slot",
 		     "vm_name", "vcpu", "core", "node", "state", "session",
-		     "call", "waiting", "waits_for" } },
+		     "call", "waiting", "waits_for", "run",
+		     "run_waited_ns" } },
 	{ "vms", { "domain", "slot", "name", "pid", "state", "host", "kernel",
 		   "memory", "bells", "vcpus", "cores", "ranks", "muted",
 		   "since_ms" } },

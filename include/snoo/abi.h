@@ -25,7 +25,7 @@
  *   0x200000 +----------------------+ SNOO_ABI_HEAD_OFFSET
  *            | struct snoo_abi_pool | daemon, before the pool is handed out
  *            +----------------------+ hints_off, one page
- *            | hints                | the daemon's BPF program
+ *            | reserved             |
  *            +----------------------+ regs_off, nranks * 0x100
  *            | register blocks      | hal/regs.h: one block for each rank slot
  *            +----------------------+ ranks_off, nranks * 0x400
@@ -51,7 +51,8 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	3	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER */
+#define SNOO_ABI_MINOR	4	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
+				 * 4: LOAN, meetings */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -111,7 +112,8 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * DATA*    length         payload ...                           (* flag STREAM: a run, see below)
  * BLOCK    match          index | gen   length      0
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
- * OFFER    match          tx token      length      ways        offset
+ * LOAN     match          index | gen   length      0                     (may be read in place)
+ * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL)
  * ACCEPT   tx token       rx token      length      way
  * DONE     tx token       status
  * CANCEL   tx token       0                                               (sender: end this offer)
@@ -161,9 +163,9 @@ enum snoo_abi_verb {
 /**
  * struct snoo_abi_register - A register message on its way to or from the daemon
  *
- * The messages (DATA, BLOCK without STREAM, OFFER: the envelopes) of one rank
- * to another are numbered from 0 on, however they travel.  Of what comes in a
- * channel the number follows from the one before it, unless a NUMBER line
+ * The messages (DATA, BLOCK without STREAM, LOAN, OFFER: the envelopes) of one
+ * rank to another are numbered from 0 on, however they travel.  Of what comes
+ * in a channel the number follows from the one before it, unless a NUMBER line
  * says it; what comes through the registers says its own.  The receiver
  * matches each in its turn, keeps those that come early, and drops one whose
  * number it has had: so a message may be sent again on the other path.
@@ -189,7 +191,8 @@ SNOO_ABI_SIZE(struct snoo_abi_register,       72);
 enum snoo_abi_way {
 	SNOO_ABI_WAY_STREAM	= 0x1,	/* blocks and pieces */
 	SNOO_ABI_WAY_CMA	= 0x2,	/* process_vm_readv at word 5 */
-	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5 */
+	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5, in the block
+					 * of word 6: copy, then DONE */
 };
 
 /* Status of a DONE line. */
@@ -281,6 +284,7 @@ struct snoo_abi_rank {
 					 * SNOO_ABI_UNLIMITED: no limit */
 	_Atomic uint32_t core;		/* kernel's number, or UINT32_MAX */
 	_Atomic uint32_t registers;	/* 1: register messages can reach it */
+	_Atomic uint32_t minor;		/* of wire.h; from 4 on it takes LOAN */
 
 	alignas(SNOO_ABI_PAIR)
 	_Atomic uint64_t wait;		/* mode, wanted source: below */
@@ -312,6 +316,7 @@ SNOO_ABI_AT(struct snoo_abi_rank, sharers,       0x014);
 SNOO_ABI_AT(struct snoo_abi_rank, allow,         0x018);
 SNOO_ABI_AT(struct snoo_abi_rank, core,          0x020);
 SNOO_ABI_AT(struct snoo_abi_rank, registers,     0x024);
+SNOO_ABI_AT(struct snoo_abi_rank, minor,         0x028);
 SNOO_ABI_AT(struct snoo_abi_rank, wait,          0x080);
 SNOO_ABI_AT(struct snoo_abi_rank, used,          0x100);
 SNOO_ABI_AT(struct snoo_abi_rank, want,          0x108);
@@ -360,6 +365,8 @@ enum snoo_abi_call {
 	SNOO_ABI_CALL_BARRIER	= 5,
 	SNOO_ABI_CALL_INIT	= 6,
 	SNOO_ABI_CALL_FINALIZE	= 7,
+	SNOO_ABI_CALL_LOAN	= 8,
+	SNOO_ABI_CALL_COLLECTIVE = 9,
 };
 
 /**
@@ -375,18 +382,26 @@ enum snoo_abi_call {
  *
  *   NONE -> FREE ! daemon    grants the block to `home`, raises generation
  *   FREE -> BUSY   home      takes it, raises generation
- *   BUSY -> FREE   receiver  has copied it out; or home, if nobody got it
+ *   BUSY -> FREE   receiver  has copied it out, or read it in place (LOAN);
+ *                            or home, if nobody got it
  *   FREE -> NONE   daemon    recalls it, also while home computes; raises it
  *   BUSY -> NONE ! daemon    after the death of home, when nobody reads it
  *
  * Only the unit at which a block starts counts; the daemon's ledger alone
  * says who really owns what.
+ *
+ * units: how long a block for loans is, written by the daemon before it grants
+ * it; 0 for others.  The receiver of a LOAN compares the length with it.
  */
 struct snoo_abi_desc {
 	alignas(SNOO_ABI_LINE)
 	_Atomic uint64_t word;
-	uint64_t reserved[7];
+	_Atomic uint32_t units;
+	uint32_t reserved0;
+	uint64_t reserved[6];
 };
+
+SNOO_ABI_AT(struct snoo_abi_desc, units, 8);
 
 SNOO_ABI_SIZE(struct snoo_abi_desc, SNOO_ABI_LINE);
 
@@ -411,6 +426,9 @@ enum snoo_abi_desc_state {
  *         | directory         | [receiver][sender], stride entries a row:
  *         |                   | ring offset / 64, written once by the sender
  *         +-------------------+ 0x080 + 8 * stride + 4 * stride * stride
+ *         | meetings          | if `meets` is 1: struct snoo_abi_meet for each
+ *         |                   | rank, then for each node of the tree over them
+ *         +-------------------+
  *
  * stride: the capacity, rounded up to a multiple of 32 entries, so that no
  * two receivers share a line.
@@ -422,6 +440,8 @@ struct snoo_abi_job {
 	uint32_t stride;		/* entries */
 	_Atomic uint32_t size;		/* ranks known so far */
 	_Atomic uint32_t joined;	/* ranks that have attached so far */
+	_Atomic uint32_t meets;		/* 1: the area of meetings is there and
+					 * all members use it; settled by START */
 };
 
 SNOO_ABI_AT(struct snoo_abi_job, job,      0x000);
@@ -429,6 +449,7 @@ SNOO_ABI_AT(struct snoo_abi_job, capacity, 0x004);
 SNOO_ABI_AT(struct snoo_abi_job, stride,   0x008);
 SNOO_ABI_AT(struct snoo_abi_job, size,     0x00c);
 SNOO_ABI_AT(struct snoo_abi_job, joined,   0x010);
+SNOO_ABI_AT(struct snoo_abi_job, meets,    0x014);
 SNOO_ABI_SIZE(struct snoo_abi_job,         0x080);
 
 struct snoo_abi_member {
@@ -443,6 +464,77 @@ enum snoo_abi_member_state {
 	SNOO_ABI_JOINED		= 1,
 	SNOO_ABI_LEFT		= 2,	/* finalized */
 	SNOO_ABI_DEAD		= 3,
+};
+
+/**
+ * struct snoo_abi_turn - A rank's, or a node's, part in one meeting
+ *
+ * All ranks of a job meet in the order in which they call collectives; the
+ * meetings are numbered from 1.  A rank fills `what`, `bytes` and its data,
+ * then stores the meeting's number in `arrived`, with release.
+ */
+struct snoo_abi_turn {
+	alignas(SNOO_ABI_LINE)
+	_Atomic uint64_t arrived;	/* number of the meeting; 0: none yet */
+	_Atomic uint64_t what;		/* below: the same at all ranks */
+	_Atomic uint64_t bytes;		/* of the call; likewise */
+	_Atomic uint64_t data[128];
+	uint64_t reserved[5];
+};
+
+SNOO_ABI_AT(struct snoo_abi_turn, what,  0x008);
+SNOO_ABI_AT(struct snoo_abi_turn, bytes, 0x010);
+SNOO_ABI_AT(struct snoo_abi_turn, data,  0x018);
+SNOO_ABI_SIZE(struct snoo_abi_turn,      0x440);
+
+/**
+ * struct snoo_abi_meet - Where one rank, or a node of the tree, meets the others
+ *
+ *   0x000 +-------------------+ even meetings
+ *         | turn[0]           |
+ *   0x440 +-------------------+ odd meetings
+ *         | turn[1]           |
+ *         +-------------------+ 0x880
+ *
+ * A rank's is written by that rank.  A node's belongs to SNOO_ABI_MEET_FAN ranks
+ * (or nodes) one after the other: whichever of them sees all of them arrived
+ * writes it, perhaps several, and then all write the same.
+ *
+ * Two turns are enough: a rank arrives at meeting n + 1 only when all have
+ * arrived at meeting n, so when it writes turn n + 2 nobody reads turn n any
+ * more.
+ *
+ * With a capacity of up to SNOO_ABI_MEET_FAN there are no nodes.  Else the
+ * ranks have ceil(capacity / SNOO_ABI_MEET_FAN) nodes, these again have nodes,
+ * and so on until so few are left; each level follows the one below it.
+ *
+ * 34 lines, not 32: so the first lines of many ranks spread over a cache's sets.
+ */
+struct snoo_abi_meet {
+	alignas(SNOO_ABI_PAIR)
+	struct snoo_abi_turn turn[2];
+};
+
+SNOO_ABI_SIZE(struct snoo_abi_meet, 0x880);
+
+#define SNOO_ABI_MEET_FAN	8	/* children of a node */
+#define SNOO_ABI_MEET_DATA	1024	/* bytes in a turn */
+
+/*
+ * what: kind in bits 0-7 (enum snoo_abi_meet_kind), type 8-15, operation 16-23
+ * (of snoo.h, 0: none), root 32-63.
+ */
+enum snoo_abi_meet_kind {
+	SNOO_ABI_MEET_BARRIER	= 1,
+	SNOO_ABI_MEET_BCAST	= 2,
+	SNOO_ABI_MEET_REDUCE	= 3,
+	SNOO_ABI_MEET_ALLREDUCE	= 4,
+	SNOO_ABI_MEET_GATHER	= 5,
+	SNOO_ABI_MEET_SCATTER	= 6,
+	SNOO_ABI_MEET_ALLGATHER	= 7,
+	SNOO_ABI_MEET_ALLTOALL	= 8,
+	SNOO_ABI_MEET_SIZES	= 254,	/* of a node: its ranks' bytes differ */
+	SNOO_ABI_MEET_UNLIKE	= 255,	/* of a node: they do not do the same */
 };
 
 /**

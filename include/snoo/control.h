@@ -90,7 +90,7 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_CTL_MAJOR		0u
-#define SNOO_CTL_MINOR		1u
+#define SNOO_CTL_MINOR		2u	/* 2: LENT is passed on to a rank */
 
 #define SNOO_CTL_BYTES		0x100000u	/* of the whole device */
 #define SNOO_CTL_H2G		0x40000u	/* where the rings lie */

@@ -33,7 +33,12 @@
  *   ERANGE		rank number not below the size
  *   ENOSPC		more ranks than the domain allows
  *   EPROTONOSUPPORT	daemon and library speak different versions
- *   ENOMEM		no memory
+ *   ENOMEM		no memory; of a loan: no piece of the pool that large
+ *   EAGAIN		of a loan: our share of the pool's traffic is used up for
+ *			now; a copy would wait for it
+ *   EBUSY		a send from that buffer is not complete
+ *   EOPNOTSUPP		a collective in a job without a stated size, or with an
+ *			older daemon or library
  */
 #ifndef SNOO_ERROR_H
 #define SNOO_ERROR_H

@@ -25,6 +25,8 @@
  *       | ACK --------------------------------> |  drained what it had sent
  *       | RING -------------------------------> |  wake that one for me
  *       | LOOK -------------------------------> |  a register message is there
+ *       | LOAN -------------------------------> |  a block of that size, please
+ *       | <------------------------------- LENT |  here it is, or there is none
  *       | <--------------------------- RESUMED  |  a new daemon took over
  *       | STATE ------------------------------> |  what it may have missed
  *       | LEAVE ------------------------------> |  finalize
@@ -44,8 +46,10 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		3u	/* 2: BELLS, RING, map_offset, RUN
-					 * 3: REGISTERS, LOOK */
+#define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
+					 * 3: REGISTERS, LOOK
+					 * 4: LOAN, LENT; meets in its job's area;
+					 *    costs in WELCOME */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -71,6 +75,7 @@ enum snoo_wire_type {
 
 	/* rank to daemon */
 	SNOO_WIRE_LOOK		= 10,
+	SNOO_WIRE_LOAN		= 11,
 
 	/* daemon to rank */
 	SNOO_WIRE_WELCOME	= 65,	/* carries the pool's memfd */
@@ -83,6 +88,7 @@ enum snoo_wire_type {
 	SNOO_WIRE_ERROR		= 72,
 	SNOO_WIRE_BELLS		= 73,	/* carries eventfds */
 	SNOO_WIRE_REGISTERS	= 76,
+	SNOO_WIRE_LENT		= 77,
 
 	/* and back */
 	SNOO_WIRE_STARTED	= 74,
@@ -156,7 +162,14 @@ struct snoo_wire_welcome {
 	 */
 	uint64_t map_offset;
 	uint64_t map_skip;		/* a multiple of 2 MiB, below the head */
-	uint64_t reserved[2];
+	/*
+	 * What waiting costs where the rank runs, one way; 0: not measured.
+	 * spin_fixed: spin_ns was configured and holds whatever those say.
+	 */
+	uint32_t wake_ns;		/* a sleeper whose core is idle */
+	uint32_t yield_ns;		/* to a process that polls on this core */
+	uint32_t hand_ns;		/* a sleeper, on the waker's core */
+	uint32_t spin_fixed;
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_welcome, 8 + 4 + 28 + 16 + 16 + 8 + 16 + 32);
@@ -324,6 +337,38 @@ struct snoo_wire_grant {
 
 SNOO_WIRE_SIZE(struct snoo_wire_grant, 16);
 SNOO_WIRE_SIZE(struct snoo_wire_block, 16);
+
+/**
+ * struct snoo_wire_loan - A block for a loan: one piece, however large
+ *
+ * Answered by LENT, at once: such a request does not wait for memory.  A rank
+ * that has had no answer when RESUMED comes asks again.
+ */
+struct snoo_wire_loan {
+	struct snoo_wire_head head;
+	uint64_t bytes;			/* at least this many */
+	uint32_t serial;		/* comes back in LENT; not 0 */
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_loan, 24);
+
+/**
+ * struct snoo_wire_lent - Answer to LOAN
+ *
+ * The block is free, in the rank's grant: it may use it again and again, and
+ * the daemon may recall it whenever it is free, as any other.
+ */
+struct snoo_wire_lent {
+	struct snoo_wire_head head;
+	uint32_t serial;		/* of the LOAN; 0: of none */
+	int32_t error;			/* 0, or an errno, positive: no block */
+	uint32_t unit;			/* of the arena */
+	uint32_t generation;		/* of the descriptor */
+	uint64_t bytes;			/* 2^n units */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_lent, 32);
 
 /** struct snoo_wire_gone - A rank of the job left or died */
 struct snoo_wire_gone {

@@ -99,9 +99,9 @@ said() {
 	fi
 }
 
-# The link of a VM is no rank's: guest.sh and vm.c.
+# The link of a VM is no rank's: guest.sh and vm.c.  Loans: loan.sh.
 rest=
-for point in $(points shm client | grep -v '^link_'); do
+for point in $(points shm client | grep -vE '^(link|loan|alloc)_'); do
 	at "$point"
 	if [[ -z $bad ]] && ((hit == 0)); then
 		rest+=" $point"
@@ -180,9 +180,10 @@ daemon_at() {
 	why+=$bad
 }
 
-# Points of the start alone are passed once in a life.  Those of VMs: vm.c.
+# Points of the start alone are passed once in a life.  Those of VMs: vm.c,
+# those of loans: loan.sh.
 for point in $(points daemon | grep '^daemon_' |
-	grep -vE '^daemon_(vm|control)_'); do
+	grep -vE '^daemon_(vm|control|loan)_'); do
 	hit=0
 	why=
 	for nth in ${NTH:-1}; do

@@ -55,6 +55,13 @@ for n in 1 2 3 5; do
 	is "ring: $n ranks" "$?:$out" "0:3 laps through $n ranks: $sum, expected $sum"
 done
 
+# ---- loan
+out=$(run -n 2 "$EX/loan")
+is "loan: rank 1 reads what rank 0 drew" "$?:$out" \
+	"0:524288 of 1048576 dots are white"
+out=$(run -n 1 "$EX/loan")
+is "loan: alone it fails" "$?" 1
+
 # ---- pingpong
 out=$(run -n 2 "$EX/pingpong")
 is "pingpong ends well" "$?" 0
@@ -64,5 +71,11 @@ ok "pingpong: every time is above zero" awk 'NR > 1 && !($2 > 0) { exit 1 }' <<<
 out=$(run -n 3 "$EX/pingpong")
 is "pingpong with three ranks fails" "$?" 1
 like "and says why" "$out" 'runs with 2 ranks, not 3'
+
+out=$(run -n 3 "$EX/pi" 100000)
+is "pi ends well" "$?" 0
+like "and is pi" "$out" 'pi is about 3\.14159265'
+out=$(run -n 2 "$EX/pi" 0)
+is "pi without steps fails" "$?" 1
 
 done_testing

@@ -23,6 +23,9 @@ for r in 0 1 2; do
 	SOCKET=$GUEST_SOCKET rank inside "$r" 3 "$E2E/stream" -n 300 -l 65536
 done
 all_well "a job inside the guest alone" inside 3
+mixed lend 2 "$E2E/loans" -n 500
+all_well "two ranks lend each other messages, one on each side" lend 2
+like "and copy none" "$(text lend 0)$(text lend 1)" "^500 lent, 0 copied500 lent, 0"
 
 # Both sides name the same ranks.
 across_start

@@ -3,8 +3,8 @@
  * fuzz_line.c - any lines, blocks and memory from a hostile peer
  *
  * Rank 0 publishes lines made from the input in its ring to rank 1, writes
- * words of the input over shared memory, and rank 1 goes on receiving, sending
- * and probing.  Nothing may crash, no call of rank 1 may hang, and what ranks
+ * words of the input over shared memory, and rank 1 goes on receiving, sending,
+ * probing and reading in place.  Nothing may crash, no call of rank 1 may hang, and what ranks
  * 2 and 3 say to each other arrives.
  */
 
@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct world world;
 static unsigned char buf[OPEN][BIG];
 static struct snoo_request *open_request[OPEN];
+static struct snoo_view view[OPEN];
 
 /* A line with a lap that is right; its words from the input. */
 static void publish(const uint8_t *in)
@@ -92,6 +93,10 @@ static void look(unsigned int at)
 	int done;
 
 	snoo_iprobe(world.ctx[1], SNOO_ANY_SOURCE, SNOO_ANY_TAG, &done, &st);
+	if (view[at].id)
+		snoo_release(world.ctx[1], &view[at]);
+	else if (done)
+		snoo_recv_view(world.ctx[1], st.source, st.tag, &view[at]);
 	snoo_test(world.ctx[1], &open_request[at], &done, &st);
 }
 
@@ -151,6 +156,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p.large = 1;
 	world_open(&world, &p);
 	/* The channel exists: what follows comes through it. */
+	for (int i = 0; i < 4; i++)
+		world_lend(&world, 0, 8192);
+	/* A view of what is offered and never comes. */
+	snoo_set_timeout(world.ctx[1], 100000);
+	memset(view, 0, sizeof(view));
 	if (snoo_send(world.ctx[0], &x, 4, 1, 1) ||
 	    snoo_recv(world.ctx[1], &x, 4, 0, 1, NULL) ||
 	    snoo_send(world.ctx[1], &x, 4, 0, 1))

@@ -28,6 +28,7 @@ static const char *const quiet[] = {
 	"domains.default.pool.huge_pages=never",
 	"domains.default.ranks_max=16",
 	"domains.default.job_ranks_max=8",
+	"telemetry=off",
 };
 
 #define QUIET	(sizeof(quiet) / sizeof(quiet[0]))

@@ -222,6 +222,7 @@ void vmhome_wire_welcome(struct snoo_wire_welcome *w, uint32_t rank,
 	w->pool_bytes = FAKEHOST_POOL_BYTES;
 	w->core = 77;			/* the guest knows better */
 	w->cores = 99;
+	w->wake_ns = w->spin_ns = 88;
 }
 
 void vmhome_hello(struct vmhome *v, struct fakerank *r, const char *job)

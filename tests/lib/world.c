@@ -129,6 +129,24 @@ uint32_t world_blocks(struct world *w, uint32_t rank, uint32_t n,
 	return first;
 }
 
+uint32_t world_lend(struct world *w, uint32_t rank, uint64_t bytes)
+{
+	uint32_t unit = cut(w, bytes);
+	struct snoo_abi_desc *d = shm_region_desc(&w->region, unit);
+	struct snoo_wire_lent m = {
+		.head = { SNOO_WIRE_LENT, sizeof(m) },
+		.unit = unit,
+		.bytes = bytes,
+	};
+
+	shm_block_measure(d, (uint32_t)(bytes / SNOO_ABI_UNIT));
+	m.generation = shm_block_grant(d, rank);
+	world_tell(w, rank, &m, sizeof(m));
+	if (w->ctx[rank])
+		news_read(w->ctx[rank]);
+	return unit;
+}
+
 void world_gone(struct world *w, uint32_t rank, uint32_t state)
 {
 	struct snoo_wire_gone m = {
@@ -177,6 +195,8 @@ static void join_rank(struct world *w, uint32_t rank)
 	MUST(session_enter(w->ctx[rank], &m, dup(w->pool), &why) == 0);
 	atomic_store(&shm_region_rank(&w->region, rank)->allow,
 		     SNOO_ABI_UNLIMITED);
+	atomic_store(&shm_region_rank(&w->region, rank)->minor,
+		     SNOO_WIRE_MINOR);
 	atomic_store(&w->job.member[rank].slot, rank + 1);
 	world_tell(w, rank, &start, sizeof(start));
 	world_rings(w, rank, w->p.rings, 4096);

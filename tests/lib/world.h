@@ -51,6 +51,9 @@ void world_rings(struct world *w, uint32_t rank, uint32_t n, uint32_t bytes);
 uint32_t world_blocks(struct world *w, uint32_t rank, uint32_t n,
 		      uint32_t bytes);
 
+/** world_lend() - A block of @bytes (2^n units) for loans to @rank; its unit */
+uint32_t world_lend(struct world *w, uint32_t rank, uint64_t bytes);
+
 /** world_gone() - Tell everybody that @rank is gone; @state as in abi.h */
 void world_gone(struct world *w, uint32_t rank, uint32_t state);
 

@@ -24,6 +24,7 @@
 #include "hal/hal.h"
 #include "shm/block.h"
 #include "shm/job.h"
+#include "shm/meet.h"
 #include "shm/ring.h"
 #include "shm/wake.h"
 
@@ -308,6 +309,42 @@ static void *directory_rx(void *arg)
 	return NULL;
 }
 
+/* ---- MEET, ARRIVED: what came before a meeting, and two turns of it ---- */
+
+static uint32_t brought[2][2];		/* [rank][turn] */
+
+static void meet_as(uint32_t self)
+{
+	struct shm_meet m;
+	uint32_t other = 1 - self;
+
+	shm_meet_open(&m, shm_job_meets(&job), 2);
+	for (uint32_t i = 1; i <= PAIRS; i++) {
+		struct shm_meet_part part = { .number = i, .what = 1 };
+		uint32_t at = 0;
+
+		brought[self][i % 2] = i;
+		/* Without the fence of shm_meet_arrive(), which TSan would take
+		 * for more than it is. */
+		shm_meet_come(&m, self, &part);
+		while (!shm_meet_look(&m, i, &at))
+			pause_a_little();
+		check(brought[other][i % 2] == i);
+	}
+}
+
+static void *meet_left(void *arg)
+{
+	meet_as(0);
+	return arg;
+}
+
+static void *meet_right(void *arg)
+{
+	meet_as(1);
+	return arg;
+}
+
 /* ---- SUMMARY: a bit that is taken shows what came before it ---- */
 
 static void *summary_tx(void *arg)
@@ -409,6 +446,7 @@ static const struct edge {
 	{ "copy", copy_home, copy_reader },
 	{ "grant", grant_daemon, NULL },
 	{ "directory", directory_tx, directory_rx },
+	{ "meet", meet_left, meet_right },
 	{ "summary", summary_tx, summary_rx },
 	{ "bell", bell_tx, bell_rx },
 	{ "mail", mail_tx, mail_rx },
@@ -467,7 +505,7 @@ int main(int argc, char **argv)
 		free(region.base);
 		return wrong;
 	}
-	fprintf(stderr, "usage: edges line|run|copy|grant|directory|summary|bell|"
+	fprintf(stderr, "usage: edges line|run|copy|grant|directory|meet|summary|bell|"
 			"mail\n");
 	return 2;
 }

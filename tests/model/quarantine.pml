@@ -11,7 +11,11 @@
  * new daemon says RESUMED, the partner answers STATE, what the old one may
  * not have said is said again.
  *
- * Properties: nobody reads the rings after they were freed; whatever was
+ * What was published may be a loan: the partner then reads it in place for as
+ * long as it likes, also after GONE, and acknowledges when it has released it
+ * (edge VIEW).
+ *
+ * Properties: nobody reads rings or blocks after they were freed; whatever was
  * published before the death is read by each partner that lives, and once;
  * the quarantine ends.
  */
@@ -62,7 +66,11 @@ inline drain()
 	if
 	:: open && read < ring[me] ->
 		assert(!freed && !closed);
-		read = ring[me]
+		read = ring[me];
+		if
+		:: holds = true			/* the last one was a loan */
+		:: true
+		fi
 	:: else
 	fi
 }
@@ -70,7 +78,7 @@ inline drain()
 proctype partner(byte me; bool mortal)
 {
 	byte read;
-	bool open, seen, going, closed, acked;
+	bool open, seen, going, closed, acked, holds;
 
 end:	do		/* it may wait for ever: the daemon may not */
 	:: mortal -> dead[me] = true; break
@@ -83,10 +91,18 @@ end:	do		/* it may wait for ever: the daemon may not */
 		newcomer[me] = false; open = !closed
 #endif
 	:: open && read < ring[me] -> drain()
+	/* A view is read once more, then released. */
+	:: holds -> assert(!freed); holds = false
 	/* news_read(): all that is there, then news_gone() */
 	:: to[me] ? GONE ->
 		if
-		:: closed -> from[me] ! ACK, true, true	/* said again */
+		/* said again */
+#ifdef MUTANT_GONE_SAID_AGAIN_ENDS_A_VIEW
+		:: closed -> from[me] ! ACK, true, true
+#else
+		:: closed && acked -> from[me] ! ACK, true, true
+		:: closed && !acked -> skip
+#endif
 		:: else -> seen = true; going = true
 		fi
 #ifdef MUTANT_ACK_BEFORE_DRAIN
@@ -104,12 +120,14 @@ end:	do		/* it may wait for ever: the daemon may not */
 		drain();
 		delivered[me] = true;
 		assert(freed || read == ring[me]);
-		open = false; closed = true; going = false;
-		if
-		:: !acked ->
-			from[me] ! ACK, true, true; acked = true
-		:: else
-		fi
+		open = false; closed = true; going = false
+#ifdef MUTANT_ACK_WITH_AN_OPEN_VIEW
+	:: closed && !acked ->
+#else
+	/* drained(), by news_gone() or by the last release */
+	:: closed && !acked && !holds ->
+#endif
+		from[me] ! ACK, true, true; acked = true
 	od
 }
 

@@ -89,7 +89,7 @@ spin_one() {
 spin_all() {
 	local model mutant
 	for model in sleep switch summary bell recall cancel quarantine move \
-		registers look; do
+		registers look meet; do
 		[[ $what != mutants ]] &&
 			job "spin $model" HOLDS spin_one "$model.pml" MODEL
 		[[ $what == models ]] && continue
@@ -158,7 +158,7 @@ tsan_all() {
 		# shellcheck disable=SC2086
 		"$CC" "${flags[@]}" -Iinclude -I. -o "$tmp/edges" $sources ||
 			fail "tsan: edges.c compiles"
-		for edge in line run copy grant directory summary bell mail; do
+		for edge in line run copy grant directory meet summary bell mail; do
 			job "tsan $edge" HOLDS tsan_one "$edge"
 		done
 	fi
@@ -176,6 +176,8 @@ tsan_all() {
 	mutant grant 'RECALL, give acquires only' shm/block.c change 's/order_acq_rel/order_acquire/'
 	mutant directory 'DIRECTORY, announce relaxed' shm/job.c shm_job_announce "$(relax release)"
 	mutant directory 'DIRECTORY, channel relaxed' shm/job.c shm_job_channel "$(relax acquire)"
+	mutant meet 'ARRIVED, say relaxed' shm/meet.c say "$(relax release)"
+	mutant meet 'ARRIVED, is_there relaxed' shm/meet.c is_there "$(relax acquire)"
 	mutant summary 'SUMMARY, flag relaxed' shm/wake.c shm_wake_flag "$(relax release)"
 	mutant summary 'SUMMARY, collect relaxed' shm/wake.c shm_wake_collect "$(relax acquire)"
 	mutant bell 'BELL, ring relaxed' hal/emul/doorbell.c emul_ring "$(relax seq_cst)"

@@ -194,6 +194,127 @@ static void test_stale_generation(void **state)
 	check_block(w, unit, generation - 1, 100);
 }
 
+/* ---- loans ---- */
+
+static void check_loan(struct world *w, unsigned int flags, uint32_t unit,
+		       uint32_t generation, uint64_t length)
+{
+	uint64_t words[7] = { 5, line_pair(unit, generation), length, 0 };
+
+	forge(w, line_word(SNOO_ABI_LOAN, flags, 0, 0, 5), words);
+	expect_broken(w);
+	assert_int_equal(w->ctx[1]->peers[0].held, 0);
+}
+
+/* A block for loans of rank 0, held by it. */
+static uint32_t hold_loan(struct world *w, uint32_t *generation)
+{
+	uint32_t unit = world_lend(w, 0, 8192);
+
+	assert_int_equal(take(shm_region_desc(&w->region, unit), 0,
+			      generation), 0);
+	return unit;
+}
+
+static void test_loan_outside_the_arena(void **state)
+{
+	check_loan(*state, 0, UINT32_MAX, 1, 100);
+}
+
+static void test_loan_of_somebody_else(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_lend(w, 2, 8192), generation;
+
+	assert_int_equal(take(shm_region_desc(&w->region, unit), 2,
+			      &generation), 0);
+	check_loan(w, 0, unit, generation, 100);
+}
+
+static void test_loan_of_another_generation(void **state)
+{
+	struct world *w = *state;
+	uint32_t generation, unit = hold_loan(w, &generation);
+
+	check_loan(w, 0, unit, generation + 1, 100);
+}
+
+static void test_loan_that_is_not_held(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_lend(w, 0, 8192);
+
+	check_loan(w, 0, unit, block_generation(shm_block_look(
+			   shm_region_desc(&w->region, unit))), 100);
+}
+
+static void test_loan_longer_than_its_block(void **state)
+{
+	struct world *w = *state;
+	uint32_t generation, unit = hold_loan(w, &generation);
+
+	check_loan(w, 0, unit, generation, 8193);
+}
+
+/* Whatever the descriptor says, which is everybody's to write. */
+static void test_loan_longer_than_the_pool(void **state)
+{
+	struct world *w = *state;
+	uint32_t generation, unit = hold_loan(w, &generation);
+
+	shm_block_measure(shm_region_desc(&w->region, unit), UINT32_MAX);
+	check_loan(w, 0, unit, generation, w->region.size);
+}
+
+static void test_loan_of_a_block_for_copies(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_blocks(w, 0, 1, 16384), generation;
+
+	assert_int_equal(take(shm_region_desc(&w->region, unit), 0,
+			      &generation), 0);
+	check_loan(w, 0, unit, generation, 1);
+}
+
+static void test_loan_with_a_flag(void **state)
+{
+	struct world *w = *state;
+	uint32_t generation, unit = hold_loan(w, &generation);
+
+	check_loan(w, SNOO_ABI_STREAM, unit, generation, 100);
+}
+
+/* It breaks the protocol while a loan of it is read and another one waits:
+ * the one stays where it is until released, the other one is given back. */
+static void test_loans_of_one_that_breaks_the_protocol(void **state)
+{
+	struct world *w = *state;
+	uint64_t words[7] = { 0 };
+	struct snoo_block loan;
+	struct snoo_view v;
+	uint32_t unit[2];
+
+	for (int i = 0; i < 2; i++) {
+		unit[i] = world_lend(w, 0, 8192);
+		assert_int_equal(snoo_loan(w->ctx[0], 8192, &loan), 0);
+		world_pattern(loan.data, 8192, 1);
+		assert_int_equal(snoo_send_loan(w->ctx[0], &loan, 8192, 1, 6),
+				 0);
+		if (i == 0)
+			assert_int_equal(snoo_recv_view(w->ctx[1], 0, 6, &v),
+					 0);
+	}
+	forge(w, 0xb, words);
+	expect_broken(w);
+	assert_true(world_matches(v.data, 8192, 1));
+	assert_int_equal(block_state(shm_block_look(
+		shm_region_desc(&w->region, unit[1]))), SNOO_ABI_BLOCK_FREE);
+	assert_int_equal(w->ctx[1]->peers[0].held, 1);
+	assert_int_equal(snoo_release(w->ctx[1], &v), 0);
+	assert_int_equal(block_state(shm_block_look(
+		shm_region_desc(&w->region, unit[0]))), SNOO_ABI_BLOCK_FREE);
+}
+
 static void test_accept_of_more_than_was_offered(void **state)
 {
 	struct world *w = *state;
@@ -350,6 +471,15 @@ int main(void)
 		T(test_block_of_somebody_else),
 		T(test_block_longer_than_the_pool),
 		T(test_stale_generation),
+		T(test_loan_outside_the_arena),
+		T(test_loan_of_somebody_else),
+		T(test_loan_of_another_generation),
+		T(test_loan_that_is_not_held),
+		T(test_loan_longer_than_its_block),
+		T(test_loan_longer_than_the_pool),
+		T(test_loan_of_a_block_for_copies),
+		T(test_loan_with_a_flag),
+		T(test_loans_of_one_that_breaks_the_protocol),
 		T(test_accept_of_more_than_was_offered),
 		T(test_invented_tokens_change_nothing),
 		T(test_more_bytes_than_accepted),

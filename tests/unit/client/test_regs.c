@@ -249,7 +249,7 @@ static void test_a_sleep_ends_when_it_has_stood_still(void **state)
 	uint64_t sleeps = 0;
 	int x;
 
-	ctx->spin_ns = 0;
+	ctx->patience.spin_ns = 0;
 	snoo_set_timeout(ctx, 400000000);
 	for (int i = 0; i < 10 && sleeps < 2; i++) {
 		sleeps = count(w, 0, SHM_COUNT_sleeps);

@@ -285,6 +285,26 @@ static void test_no_deadline_runs_over_a_vm(void **state)
 	f->h.sh.conf->limits.handshake_ms = 2000;
 }
 
+/* LENT would be nonsense to a guest daemon that does not know it: its ranks
+ * are told of a host that lends no blocks. */
+static void test_ranks_of_an_older_guest_daemon_are_not_lent_blocks(
+	void **state)
+{
+	struct fixture *f = *state;
+	struct fakevm *v = &f->v;
+	struct snoo_wire_hello h;
+
+	for (uint16_t minor = 1; minor <= SNOO_CTL_MINOR; minor++) {
+		v->hello.minor = minor;
+		assert_int_equal(fakevm_hello(v, NULL), SNOO_CTL_WELCOME);
+		fakerank_hello_init(&h, "old", minor, 0, 1);
+		assert_int_equal(fakevm_join(v, minor, 0, &h), 0);
+		fakevm_drain(v);
+		assert_int_equal(rank_of(f, v, minor)->led.minor,
+				 minor < 2 ? 3 : SNOO_WIRE_MINOR);
+	}
+}
+
 /* Many ranks of one uid come at once: nobody waits for another's fd. */
 static void test_guests_do_not_queue_by_uid(void **state)
 {
@@ -1016,6 +1036,7 @@ int main(void)
 		TEST(test_what_does_not_fit_is_refused_with_a_sentence),
 		TEST(test_a_name_that_can_spoil_a_terminal_is_cleaned),
 		TEST(test_a_rank_in_a_vm_is_a_rank),
+		TEST(test_ranks_of_an_older_guest_daemon_are_not_lent_blocks),
 		TEST(test_no_deadline_runs_over_a_vm),
 		TEST(test_guests_do_not_queue_by_uid),
 		TEST(test_a_dead_rank_waits_for_its_exit),

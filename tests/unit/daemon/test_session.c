@@ -74,6 +74,36 @@ static void test_one_rank_attaches_and_leaves(void **state)
 			 (uint64_t)h->d->pool.region.arena_units * 4096);
 }
 
+/* Measured by main.c, which is not here: what it has found is passed on. */
+static void check_costs(struct home *h, uint32_t spin_ns, uint32_t fixed)
+{
+	struct fakerank f;
+
+	attach(h, &f, "costs", 0, 1);
+	assert_int_equal(f.welcome.wake_ns, h->sh.costs.wake_ns);
+	assert_int_equal(f.welcome.yield_ns, h->sh.costs.yield_ns);
+	assert_int_equal(f.welcome.hand_ns, h->sh.costs.hand_ns);
+	assert_int_equal(f.welcome.spin_ns, spin_ns);
+	assert_int_equal(f.welcome.spin_fixed, fixed);
+	assert_int_equal(fakerank_leave(&f), 0);
+	fakerank_close(&f);
+	home_settle(h);
+}
+
+static void test_a_rank_is_told_what_waiting_costs(void **state)
+{
+	struct home *h = *state;
+
+	check_costs(h, costs_spin_ns(&h->sh.costs), 0);
+	h->sh.costs = (struct costs){ .wake_ns = 10000, .yield_ns = 1000,
+				      .hand_ns = 2000 };
+	check_costs(h, 40000, 0);
+	h->sh.conf->domains[0].spin_us = 7;
+	check_costs(h, 7000, 1);
+	h->sh.conf->domains[0].spin_us = 0;
+	check_costs(h, 0, 1);
+}
+
 static void test_start_comes_when_all_are_there(void **state)
 {
 	struct home *h = *state;
@@ -347,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_one_rank_attaches_and_leaves),
+		T(test_a_rank_is_told_what_waiting_costs),
 		T(test_start_comes_when_all_are_there),
 		T(test_silent_client_is_disconnected),
 		T(test_silent_clients_block_nobody),

@@ -224,6 +224,44 @@ static void test_another_grant_is_not_taken_for_ours(void **state)
 			 SNOO_ABI_BLOCK_FREE);
 }
 
+/* Whoever is granted it, the next one sees the same length. */
+static void test_a_block_for_loans_has_a_length(void **state)
+{
+	(void)state;
+	set(3, 0, SNOO_ABI_BLOCK_NONE);
+	assert_int_equal(shm_block_bytes(&desc), 0);
+	shm_block_measure(&desc, UINT32_C(1) << 26);
+	assert_int_equal(shm_block_grant(&desc, HOME), 4);
+	assert_true(shm_block_bytes(&desc) == UINT64_C(1) << 38);
+	expect(4, HOME, SNOO_ABI_BLOCK_FREE);
+	shm_block_measure(&desc, UINT32_MAX);
+	assert_true(shm_block_bytes(&desc) == UINT64_C(0xffffffff000));
+	shm_block_measure(&desc, 0);
+}
+
+/* Home wants to write a block that somebody may be copying from. */
+static void test_a_copy_sees_that_it_came_too_late(void **state)
+{
+	uint32_t gen = 7;
+	uint64_t word;
+
+	(void)state;
+	set(7, HOME, SNOO_ABI_BLOCK_BUSY);
+	word = shm_block_look(&desc);
+	assert_false(shm_block_revoke(&desc, OTHER, &gen));
+	assert_true(shm_block_still(&desc, word));
+	assert_true(shm_block_revoke(&desc, HOME, &gen));
+	assert_int_equal(gen, 8);
+	expect(8, HOME, SNOO_ABI_BLOCK_BUSY);
+	assert_false(shm_block_still(&desc, word));
+	/* Who held it under the old one cannot give it back. */
+	assert_false(shm_block_give(&desc, HOME, 7));
+	set(9, HOME, SNOO_ABI_BLOCK_FREE);
+	assert_false(shm_block_revoke(&desc, HOME, &gen));
+	assert_int_equal(gen, 8);
+	expect(9, HOME, SNOO_ABI_BLOCK_FREE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +276,8 @@ int main(void)
 		cmocka_unit_test(test_a_new_grant_is_a_new_generation),
 		cmocka_unit_test(test_seize_takes_it_whatever_it_does),
 		cmocka_unit_test(test_generations_run_through_2_to_the_32),
+		cmocka_unit_test(test_a_block_for_loans_has_a_length),
+		cmocka_unit_test(test_a_copy_sees_that_it_came_too_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

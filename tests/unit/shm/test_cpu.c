@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,6 +21,7 @@ static void test_hints_and_fences_are_instructions(void **state)
 		cpu_pause();
 		cpu_device_fence();
 		cpu_settle();
+		cpu_prefetch_write((const void *)((uintptr_t)n << 6));
 		n = n + 1;
 	}
 	assert_int_equal(n, 1000);

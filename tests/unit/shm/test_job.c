@@ -27,7 +27,7 @@ static int setup(void **state)
 	if (pool_open(&f->r))
 		return -1;
 	f->at = f->r.arena_off + 4096;
-	memset(f->r.base + f->at, 0xa5, 32768);
+	memset(f->r.base + f->at, 0xa5, 131072);
 	if (shm_job_format(&f->j, &f->r, f->at, 42, 33))
 		return -1;
 	*state = f;
@@ -45,11 +45,14 @@ static int teardown(void **state)
 static void test_bytes_follow_the_drawing(void **state)
 {
 	(void)state;
-	assert_int_equal(shm_job_bytes(1), 0x80 + 8 * 32 + 4 * 32 * 32);
-	assert_int_equal(shm_job_bytes(32), shm_job_bytes(1));
-	assert_int_equal(shm_job_bytes(33), 0x80 + 8 * 64 + 4 * 64 * 64);
+	assert_int_equal(shm_job_bytes(1),
+			 0x80 + 8 * 32 + 4 * 32 * 32 + 0x880);
+	assert_int_equal(shm_job_bytes(32), shm_job_bytes(1) + 35 * 0x880);
+	assert_int_equal(shm_job_bytes(33),
+			 0x80 + 8 * 64 + 4 * 64 * 64 + (33 + 5) * 0x880);
 	assert_int_equal(shm_job_bytes(1024),
-			 0x80 + 8 * 1024 + 4 * 1024 * 1024);
+			 0x80 + 8 * 1024 + 4 * 1024 * 1024 +
+				 (1024 + 128 + 16 + 2) * 0x880);
 }
 
 static void test_format_zeroes_the_area(void **state)

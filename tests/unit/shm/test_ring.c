@@ -131,8 +131,9 @@ static void test_runs_arrive_whole_wherever_they_lie(void **state)
 static void test_a_run_that_cannot_be_is_refused(void **state)
 {
 	static const unsigned char data[300];
+	unsigned char in[300];
 	struct fixture *f = *state;
-	uint64_t word0;
+	uint64_t word0, length = 0;
 
 	run_of(f, data, 300);
 	assert_true(shm_rx_peek(&f->rx, &word0));
@@ -144,6 +145,32 @@ static void test_a_run_that_cannot_be_is_refused(void **state)
 	/* One of its lines is not there, or is no PIECE. */
 	atomic_store(&f->line[3].word0, 0);
 	assert_int_equal(shm_rx_run(&f->rx, word0, 300), -EPROTO);
+	assert_int_equal(shm_rx_take_run(&f->rx, word0, in, 300, &length),
+			 -EPROTO);
+	assert_int_equal(length, 0);
+	assert_int_equal(f->rx.consumed, 0);
+}
+
+/* The caller pops the last line, as it does for a message of one. */
+static void test_a_run_is_taken_up_to_its_last_line(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char out[300], in[100];
+	uint64_t word0, length = 0;
+
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (unsigned char)(i * 3 + 1);
+	memset(in, 0, sizeof(in));
+	run_of(f, out, 300);
+	assert_true(shm_rx_peek(&f->rx, &word0));
+	assert_int_equal(shm_rx_take_run(&f->rx, word0, in, 99, &length), 99);
+	assert_int_equal(length, 300);
+	assert_memory_equal(in, out, 99);
+	assert_int_equal(in[99], 0);
+	assert_int_equal(f->rx.consumed, f->tx.published - 1);
+	shm_rx_pop(&f->rx);
+	push(f, 3);
+	expect_pop(f, 3);
 }
 
 static void test_lines_of_every_size(void **state)
@@ -596,6 +623,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_runs_arrive_whole_wherever_they_lie),
 		T(test_a_run_that_cannot_be_is_refused),
+		T(test_a_run_is_taken_up_to_its_last_line),
 		cmocka_unit_test(test_lines_of_every_size),
 		T(test_format_zeroes_and_names_the_home),
 		T(test_format_stays_inside_the_arena),

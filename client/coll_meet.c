@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * coll_meet.c - one collective call: it enters a meeting, and waits there
+ *
+ * With more ranks than cores a meeting costs as many switches of processes as
+ * ranks have to run.  The fewest: each rank runs once, and the last one of a core
+ * goes on into the next meeting without a pause.  So who waits gives its core
+ * away if, and only if, somebody who has not arrived is on it; the last one of
+ * the core spins until the other cores are as far.  All else is for wait.c.
+ */
+
+#include "client/coll_meet.h"
+
+#include <sched.h>
+
+#include "client/meet.h"
+#include "client/news.h"
+#include "client/progress.h"
+#include "client/wait.h"
+#include "shm/cpu.h"
+
+#define MEET_SPINS	256u	/* looks, when wait.c may know better */
+#define MEET_LAST	2048u	/* looks of the last one on a core */
+#define MEET_IN_VAIN	4u	/* yields that bring nobody, one after another */
+#define MEET_RUN_NS	UINT64_C(10000)		/* what a rank runs between two */
+#define MEET_DOZE_NS	UINT64_C(50000000)	/* no yielding for so long */
+#define MEET_TURNS	64u	/* looks or meetings between looks at all else */
+
+void coll_begin(struct coll *c, struct snoo *ctx, uint64_t what,
+		uint64_t bytes)
+{
+	*c = (struct coll){
+		.ctx = ctx,
+		.part = { .what = what, .bytes = bytes },
+		.call = (what & 0xff) == SNOO_ABI_MEET_BARRIER ?
+				SNOO_ABI_CALL_BARRIER :
+				SNOO_ABI_CALL_COLLECTIVE,
+	};
+	/* If this is not its repetition, coll_enter() says so. */
+	if (ctx->meet.due)
+		c->at = ctx->meet.carried;
+	wait_begin(&c->idle);
+}
+
+int coll_end(struct coll *c, int ret)
+{
+	wait_end(c->ctx, &c->idle);
+	return ret;
+}
+
+/* How long to look before wait.c takes over. */
+static uint32_t patience(const struct snoo *ctx, bool shared)
+{
+	if (!shared)
+		return MEET_SPINS;
+	/* We and our mates, and perhaps the daemon: nobody else is kept off. */
+	return atomic_load_explicit(&ctx->me->sharers, memory_order_relaxed) <=
+			       ctx->meet.nmates + 2 ? MEET_LAST : MEET_SPINS;
+}
+
+/*
+ * What wait.c has learned of yields does not count here, because we know that
+ * those we wait for want the core.  But if a yield takes longer than they need,
+ * somebody else computes there, and who sleeps is served before him.
+ */
+static void give_core(struct snoo *ctx)
+{
+	struct meet *m = &ctx->meet;
+	uint64_t start = clock_ns(), end;
+
+	shm_count(ctx->me, SHM_COUNT_yields, 1);
+	sched_yield();
+	end = clock_ns();
+	if (end - start <= MEET_RUN_NS * (m->nmates + 1)) {
+		m->slow = 0;
+	} else if (++m->slow >= 2) {
+		m->doze_until_ns = end + MEET_DOZE_NS;
+		patience_sleep_until(&ctx->patience,
+				     atomic_load_explicit(&ctx->me->sharers,
+							  memory_order_relaxed),
+				     m->doze_until_ns);
+	}
+}
+
+static bool dozing(struct meet *m)
+{
+	if (m->doze_until_ns != 0 && clock_ns() >= m->doze_until_ns)
+		m->doze_until_ns = 0;
+	return m->doze_until_ns != 0;
+}
+
+static void look_a_while(struct snoo *ctx)
+{
+	struct meet *m = &ctx->meet;
+	/* Relaxed: a hint from the daemon. */
+	bool shared = atomic_load_explicit(&ctx->me->sharers,
+					   memory_order_relaxed) > 1;
+	uint32_t spins = patience(ctx, shared), in_vain = 0, mate = 0;
+
+	for (uint32_t i = 1; m->waiting && i < spins; i++) {
+		if (shared && meet_mate(ctx)) {
+			/* As long as each brings somebody. */
+			in_vain = m->mate != mate ? 0 : in_vain + 1;
+			mate = m->mate;
+			if (in_vain > MEET_IN_VAIN || dozing(m))
+				return;
+			give_core(ctx);
+		} else {
+			cpu_pause();
+		}
+		if (i % MEET_TURNS == 0)
+			progress(ctx);
+		else
+			meet_look(ctx);
+	}
+}
+
+static int wait_for(struct coll *c, uint64_t number, uint32_t from)
+{
+	struct snoo *ctx = c->ctx;
+	struct meet *m = &ctx->meet;
+	int ret = 0;
+
+	meet_watch(ctx, number, from);
+	/* Who never has to wait must still see to the rest, now and then. */
+	if (ctx->posted > 0 || ctx->moving > 0 || !list_empty(&ctx->busy) ||
+	    news_waiting(ctx) || number % MEET_TURNS == 0)
+		progress(ctx);
+	else
+		meet_look(ctx);
+	if (m->waiting)
+		look_a_while(ctx);
+	while (m->waiting && ret == 0)
+		ret = wait_step(ctx, &c->idle, c->call);
+	if (!m->waiting)
+		return m->error;
+	m->waiting = false;
+	return ret;
+}
+
+int coll_enter(struct coll *c, enum coll_stay stay)
+{
+	struct meet *m = &c->ctx->meet;
+	int ret = meet_ready(c->ctx);
+
+	if (ret)
+		return ret;
+	if (m->due) {
+		if (m->what != c->part.what || m->bytes != c->part.bytes)
+			return -EINVAL;
+		m->due = false;
+		c->part.number = m->number;
+		return 0;
+	}
+	/* Those who are still in the last but one read our data there. */
+	if (m->complete < m->number)
+		ret = wait_for(c, m->number, ENGINE_ANY);
+	if (ret)
+		return ret;
+	c->part.number = m->number + 1;
+	if (stay == COLL_STAYS)
+		meet_arrive_and_stay(c->ctx, &c->part);
+	else
+		meet_arrive(c->ctx, &c->part);
+	return 0;
+}
+
+int coll_await(struct coll *c, uint32_t from)
+{
+	struct meet *m = &c->ctx->meet;
+	int ret;
+
+	ret = wait_for(c, c->part.number, from);
+	if (ret && ret != m->error) {
+		m->due = true;
+		m->what = c->part.what;
+		m->bytes = c->part.bytes;
+		m->carried = c->at;
+	}
+	return ret;
+}
+
+int coll_agree(struct coll *c)
+{
+	int ret = coll_await(c, ENGINE_ANY);
+
+	return ret ? ret : shm_meet_alike(&c->ctx->meet.area, &c->part);
+}

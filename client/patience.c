@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * patience.c - spin, yield or sleep: what a wait does next
+ *
+ * Theory of operation
+ * ===================
+ *
+ * Sleeping costs what it takes to be woken, and that differs by an order of
+ * magnitude: a core that went idle has to leave its halt (15-18 us were seen
+ * under KVM), one that is busy with somebody else only switches (2-5 us).  So
+ * what must not happen is that all ranks of a core sleep while messages come
+ * every few microseconds, and that one who polls keeps from running whoever
+ * has something to do.
+ *
+ * With the core to ourselves we spin for spin_ns, several times an idle
+ * wake-up.
+ *
+ * On a core that ranks share we yield.  What that brought tells who else is
+ * there:
+ *
+ *  - It came back in less than one hand-over: nobody wanted the core.  Then we
+ *    spin, and ask again every few rounds: who is woken here does not always
+ *    get the core from us at once.
+ *  - It took a few hand-overs: the others poll as we do.  We yield on.
+ *  - It took longer than sleeping would have cost, and there was still nothing
+ *    for us: somebody computes.  So he does if it took several times as long,
+ *    whatever was there then: with two that yield beside one who computes
+ *    there always is something, a time slice late.  After two of those we
+ *    sleep at once, also in the next waits, for LEARNT times what they cost:
+ *    so a wrong guess costs little, and one who computes for ever beside us
+ *    costs us 1/LEARNT of our time in trials.  When the number of ranks on the
+ *    core changes, that is forgotten.
+ *
+ * A wait in which everybody on the core polls ends after spin_ns for each of
+ * them, since each gets only its share of the time.
+ */
+#include "client/patience.h"
+
+#define USUAL_WAKE_NS  16000u
+#define USUAL_YIELD_NS 1400u
+#define USUAL_HAND_NS  2400u
+#define UNPAID_MAX     2u  /* then we sleep */
+#define FAR	       4u  /* times what pays: late, whatever it brought */
+#define LEARNT	       20u /* times what it cost to learn it */
+#define LEARNT_MAX_NS  UINT64_C(1000000000)
+#define ALONE_ROUNDS   16u /* looks between two yields, if nobody is there */
+
+/* The number of sharers stands where others can write, costs may be absurd. */
+#define SHARERS_MAX 64u
+#define COST_MAX_NS 1000000u
+
+static uint32_t cost(uint32_t measured, uint32_t usual)
+{
+	if (measured == 0)
+		return usual;
+	return measured < COST_MAX_NS ? measured : COST_MAX_NS;
+}
+
+void patience_init(struct patience *p, uint64_t spin_ns, bool fixed,
+		   uint32_t wake_ns, uint32_t yield_ns, uint32_t hand_ns)
+{
+	*p = (struct patience){
+		.spin_ns = spin_ns,
+		.fixed = fixed,
+		.wake_ns = cost(wake_ns, USUAL_WAKE_NS),
+		.yield_ns = cost(yield_ns, USUAL_YIELD_NS),
+		.hand_ns = cost(hand_ns, USUAL_HAND_NS),
+	};
+}
+
+void patience_anew(struct patience_wait *w)
+{
+	*w = (struct patience_wait){ 0 };
+}
+
+/* To sleep at the worst: the core goes idle, or we switch there and back. */
+static uint64_t sleep_costs(const struct patience *p)
+{
+	uint64_t busy = 2 * (uint64_t)p->hand_ns;
+
+	return p->wake_ns > busy ? p->wake_ns : busy;
+}
+
+static uint32_t bounded(uint32_t sharers)
+{
+	return sharers < SHARERS_MAX ? sharers : SHARERS_MAX;
+}
+
+static uint64_t pays_up_to(const struct patience *p, uint32_t sharers)
+{
+	/* Once through all others, there and back, is no loss to anybody. */
+	return sleep_costs(p) +
+	       2 * (uint64_t)p->yield_ns * (bounded(sharers) - 1);
+}
+
+static bool knows_better(const struct patience *p, uint32_t sharers,
+			 uint64_t now_ns)
+{
+	return now_ns < p->sleep_until_ns && p->sleep_sharers == sharers;
+}
+
+enum patience_way patience_way(const struct patience *p,
+			       struct patience_wait *w, uint32_t sharers,
+			       uint64_t waited_ns, uint64_t now_ns)
+{
+	uint64_t bound = p->spin_ns;
+
+	if (sharers < 2)
+		return waited_ns >= bound ? PATIENCE_SLEEP : PATIENCE_SPIN;
+	if (!p->fixed && !w->alone)
+		bound *= bounded(sharers);
+	if (waited_ns >= bound || knows_better(p, sharers, now_ns))
+		return PATIENCE_SLEEP;
+	if (w->alone && ++w->rounds < ALONE_ROUNDS)
+		return PATIENCE_SPIN;
+	w->rounds = 0;
+	return PATIENCE_YIELD;
+}
+
+void patience_sleep_until(struct patience *p, uint32_t sharers,
+			  uint64_t until_ns)
+{
+	p->unpaid = 0;
+	p->sleep_until_ns = until_ns;
+	p->sleep_sharers = sharers;
+}
+
+void patience_yielded(struct patience *p, struct patience_wait *w,
+		      uint32_t sharers, uint64_t took_ns, bool work,
+		      uint64_t now_ns)
+{
+	uint64_t pays = pays_up_to(p, sharers), learnt;
+
+	w->alone = took_ns < p->yield_ns;
+	if (took_ns <= pays) {
+		if (work)
+			p->unpaid = 0;
+		return;
+	}
+	if (work && took_ns <= FAR * pays)
+		return;
+	p->lost_ns = p->unpaid ? p->lost_ns + took_ns : took_ns;
+	if (++p->unpaid < UNPAID_MAX)
+		return;
+	learnt = p->lost_ns < LEARNT_MAX_NS / LEARNT ? p->lost_ns * LEARNT
+						     : LEARNT_MAX_NS;
+	patience_sleep_until(p, sharers, now_ns + learnt);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * patience.h - spin, yield or sleep: what a wait does next
+ *
+ * Arithmetic over what waiting costs on this machine (the daemon has measured
+ * it) and over what the last yields brought.  No system call, no clock, no
+ * memory of anybody else's: wait.c asks, acts, and tells what came of it.
+ *
+ *     patience_way()  SPIN    look again at once
+ *                     YIELD   let somebody else run, then patience_yielded()
+ *                     SLEEP   on the bell
+ *
+ * One thread, a rank's.
+ */
+#ifndef CLIENT_PATIENCE_H
+#define CLIENT_PATIENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** struct patience - What waiting costs here, and what we have learnt of it */
+struct patience {
+	uint64_t spin_ns;	/* with the core to ourselves; then sleep */
+	bool fixed;		/* spin_ns is an order, not a measurement */
+	uint32_t wake_ns;	/* to wake who sleeps on an idle core */
+	uint32_t yield_ns;	/* to give the core to one that polls */
+	uint32_t hand_ns;	/* to wake who sleeps on this core */
+	uint32_t unpaid;	/* yields that went far, since one paid */
+	uint64_t lost_ns;	/* the time of those */
+	uint64_t sleep_until_ns;	/* yields did not pay: none before */
+	uint32_t sleep_sharers;	/* with so many on the core */
+};
+
+/** struct patience_wait - One wait, from its beginning or its last work on */
+struct patience_wait {
+	bool alone;		/* nobody else wanted the core */
+	uint32_t rounds;	/* since we last asked */
+};
+
+enum patience_way {
+	PATIENCE_SPIN,
+	PATIENCE_YIELD,
+	PATIENCE_SLEEP,
+};
+
+/**
+ * patience_init() - Begin with what the daemon says
+ * @spin_ns:	Spin so long with the core to ourselves, 0: sleep at once
+ * @fixed:	Somebody has configured that: it holds in every case
+ * @wake_ns:	To wake a process that sleeps on an idle core, one way
+ * @yield_ns:	From one that yields to the next one on a core that polls
+ * @hand_ns:	From one that wakes to the one that slept, on one core
+ *
+ * A cost of 0 was not measured: a usual value takes its place.
+ */
+void patience_init(struct patience *p, uint64_t spin_ns, bool fixed,
+		   uint32_t wake_ns, uint32_t yield_ns, uint32_t hand_ns);
+
+/** patience_anew() - Something came: the wait begins again */
+void patience_anew(struct patience_wait *w);
+
+/**
+ * patience_way() - What to do after a look that found nothing
+ * @sharers:	Ranks pinned to our core, ourselves included
+ * @waited_ns:	Since the wait began, or its last work
+ * @now_ns:	CLOCK_MONOTONIC
+ */
+enum patience_way patience_way(const struct patience *p,
+			       struct patience_wait *w, uint32_t sharers,
+			       uint64_t waited_ns, uint64_t now_ns);
+
+/** patience_sleep_until() - Somebody else has found that yields do not pay */
+void patience_sleep_until(struct patience *p, uint32_t sharers,
+			  uint64_t until_ns);
+
+/**
+ * patience_yielded() - What a yield came to
+ * @took_ns:	Until we ran again
+ * @work:	There was something for us then
+ * @now_ns:	CLOCK_MONOTONIC
+ */
+void patience_yielded(struct patience *p, struct patience_wait *w,
+		      uint32_t sharers, uint64_t took_ns, bool work,
+		      uint64_t now_ns);
+
+#endif /* CLIENT_PATIENCE_H */

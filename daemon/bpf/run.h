@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.h - what the BPF programs keep of a rank, for them and daemon/telemetry*.c
+ */
+#ifndef DAEMON_BPF_RUN_H
+#define DAEMON_BPF_RUN_H
+
+enum run_state {
+	RUN_UNKNOWN	= 0,	/* it has not moved since it was marked */
+	RUN_RUNS	= 1,
+	RUN_WANTS	= 2,	/* it waits for its CPU */
+	RUN_SLEEPS	= 3,
+};
+
+/** struct run_task - In the storage of a rank's first thread */
+struct run_task {
+	__u32 slot;		/* rank slot + 1; 0: not ours any more */
+	__u32 reserved;
+	__u64 since_ns;		/* that it wants a CPU; 0: it does not, or has
+				 * one */
+};
+
+/**
+ * struct run_rank - Of a rank slot; the programs write, the daemon maps it
+ *
+ * No two are written at once: a task is on one run queue at a time, and the
+ * kernel holds its lock.  A reader that finds one half-written shows, once, a
+ * time that is short of one wait.
+ */
+struct run_rank {
+	__u64 waited_ns;	/* for a CPU, while it wanted one */
+	__u64 waits;		/* times */
+	__u32 state;		/* enum run_state */
+	__u32 cpu;		/* where that was */
+};
+
+#endif /* DAEMON_BPF_RUN_H */

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_patience.c - the waiting policy, fed with costs and outcomes
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client/patience.h"
+
+#define WAKE  16000u
+#define YIELD 1400u
+#define HAND  2400u
+#define SPIN  64000u
+#define LATE  700000u /* a yield to somebody who computes */
+
+static struct patience p;
+static struct patience_wait w;
+static uint64_t now;
+
+static int setup(void **state)
+{
+	(void)state;
+	patience_init(&p, SPIN, false, WAKE, YIELD, HAND);
+	patience_anew(&w);
+	now = UINT64_C(1000000000);
+	return 0;
+}
+
+static enum patience_way way(uint32_t sharers, uint64_t waited)
+{
+	return patience_way(&p, &w, sharers, waited, now);
+}
+
+static void yielded(uint32_t sharers, uint64_t took, bool work)
+{
+	now += took;
+	patience_yielded(&p, &w, sharers, took, work, now);
+}
+
+static void test_alone_on_the_core_we_spin_then_sleep(void **state)
+{
+	(void)state;
+	assert_int_equal(way(1, 0), PATIENCE_SPIN);
+	assert_int_equal(way(1, SPIN - 1), PATIENCE_SPIN);
+	assert_int_equal(way(1, SPIN), PATIENCE_SLEEP);
+	/* Before the daemon has said anything. */
+	assert_int_equal(way(0, 0), PATIENCE_SPIN);
+}
+
+static void test_nothing_to_spin_for_is_sleeping_at_once(void **state)
+{
+	(void)state;
+	patience_init(&p, 0, true, WAKE, YIELD, HAND);
+	assert_int_equal(way(1, 0), PATIENCE_SLEEP);
+	assert_int_equal(way(5, 0), PATIENCE_SLEEP);
+}
+
+static void test_where_all_poll_we_yield_on(void **state)
+{
+	(void)state;
+	for (uint32_t sharers = 2; sharers <= 8; sharers++) {
+		patience_anew(&w);
+		for (int i = 0; i < 1000; i++) {
+			assert_int_equal(way(sharers, SPIN - 1),
+					 PATIENCE_YIELD);
+			/* Once through all of them, there and back. */
+			yielded(sharers, 2 * YIELD * (sharers - 1), false);
+		}
+		/* Each gets its share of the time to spin. */
+		assert_int_equal(way(sharers, (uint64_t)SPIN * sharers - 1),
+				 PATIENCE_YIELD);
+		assert_int_equal(way(sharers, (uint64_t)SPIN * sharers),
+				 PATIENCE_SLEEP);
+	}
+}
+
+static void test_what_is_configured_holds_with_sharers_too(void **state)
+{
+	(void)state;
+	patience_init(&p, SPIN, true, WAKE, YIELD, HAND);
+	assert_int_equal(way(4, SPIN - 1), PATIENCE_YIELD);
+	assert_int_equal(way(4, SPIN), PATIENCE_SLEEP);
+}
+
+static void test_two_far_yields_for_nothing_and_we_sleep(void **state)
+{
+	(void)state;
+	yielded(2, LATE, false);
+	assert_int_equal(way(2, LATE % SPIN), PATIENCE_YIELD);
+	yielded(2, LATE, false);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+	/* In the next waits too. */
+	patience_anew(&w);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+	/* For 20 times what it cost. */
+	now += 20 * 2 * LATE - 1;
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+	now += 1;
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+}
+
+static void test_late_is_late_whatever_it_brought(void **state)
+{
+	(void)state;
+	yielded(2, LATE, true);
+	patience_anew(&w);
+	yielded(2, LATE, true);
+	patience_anew(&w);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+}
+
+static void test_work_that_took_a_little_longer_is_no_loss(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		yielded(2, 2 * WAKE, true);
+		assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	}
+	/* Nor is it a gain: it does not make up for one that was. */
+	yielded(2, LATE, false);
+	yielded(2, 2 * WAKE, true);
+	yielded(2, LATE, false);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+}
+
+static void test_a_yield_that_pays_begins_a_new_count(void **state)
+{
+	(void)state;
+	yielded(2, LATE, false);
+	yielded(2, 2 * YIELD, true);
+	yielded(2, LATE, false);
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	/* One that met only others that poll says nothing. */
+	yielded(2, 2 * YIELD, false);
+	yielded(2, LATE, false);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+}
+
+static void test_a_cheap_lesson_is_soon_forgotten(void **state)
+{
+	uint64_t took = WAKE + 2 * YIELD + 1;
+
+	(void)state;
+	yielded(2, took - 1, false);
+	yielded(2, took - 1, false);
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	yielded(2, took, false);
+	yielded(2, took, false);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+	now += 20 * 2 * took;
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+}
+
+static void test_it_is_forgotten_when_ranks_come_or_go(void **state)
+{
+	(void)state;
+	yielded(3, LATE, false);
+	yielded(3, LATE, false);
+	assert_int_equal(way(3, 0), PATIENCE_SLEEP);
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	assert_int_equal(way(4, 0), PATIENCE_YIELD);
+	assert_int_equal(way(1, 0), PATIENCE_SPIN);
+}
+
+static void test_with_nobody_there_we_spin_and_ask_again(void **state)
+{
+	unsigned int yields = 0;
+
+	(void)state;
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	for (int i = 0; i < 1600; i++) {
+		if (way(2, 100) != PATIENCE_YIELD)
+			continue;
+		yields++;
+		yielded(2, 300, false);
+	}
+	assert_in_range(yields, 99, 102);
+	/* The core is ours: as long as if nobody shared it. */
+	assert_int_not_equal(way(2, SPIN - 1), PATIENCE_SLEEP);
+	assert_int_equal(way(2, SPIN), PATIENCE_SLEEP);
+	/* Until somebody comes. */
+	yielded(2, 3 * YIELD, false);
+	assert_int_equal(way(2, SPIN), PATIENCE_YIELD);
+}
+
+static void test_costs_that_were_not_measured_are_usual(void **state)
+{
+	(void)state;
+	patience_init(&p, SPIN, false, 0, 0, 0);
+	assert_in_range(p.wake_ns, 5000, 50000);
+	assert_in_range(p.yield_ns, 300, 5000);
+	assert_in_range(p.hand_ns, 500, 10000);
+}
+
+static void test_absurd_costs_and_sharers_end_in_sleep(void **state)
+{
+	(void)state;
+	patience_init(&p, UINT32_MAX, false, UINT32_MAX, UINT32_MAX,
+		      UINT32_MAX);
+	assert_int_equal(way(UINT32_MAX, (uint64_t)UINT32_MAX * 64),
+			 PATIENCE_SLEEP);
+	yielded(UINT32_MAX, UINT64_C(1) << 40, false);
+	yielded(UINT32_MAX, UINT64_C(1) << 40, false);
+	assert_int_equal(way(UINT32_MAX, 0), PATIENCE_SLEEP);
+	now += UINT64_C(1000000000);
+	assert_int_equal(way(UINT32_MAX, 0), PATIENCE_YIELD);
+}
+
+#define T(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_alone_on_the_core_we_spin_then_sleep),
+		T(test_nothing_to_spin_for_is_sleeping_at_once),
+		T(test_where_all_poll_we_yield_on),
+		T(test_what_is_configured_holds_with_sharers_too),
+		T(test_two_far_yields_for_nothing_and_we_sleep),
+		T(test_late_is_late_whatever_it_brought),
+		T(test_work_that_took_a_little_longer_is_no_loss),
+		T(test_a_yield_that_pays_begins_a_new_count),
+		T(test_a_cheap_lesson_is_soon_forgotten),
+		T(test_it_is_forgotten_when_ranks_come_or_go),
+		T(test_with_nobody_there_we_spin_and_ask_again),
+		T(test_costs_that_were_not_measured_are_usual),
+		T(test_absurd_costs_and_sharers_end_in_sleep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
