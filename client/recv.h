@@ -25,6 +25,10 @@ static inline void recv_line(struct snoo *ctx, struct snoo_request *req,
 			     uint32_t from, uint32_t tag, const uint64_t *words,
 			     unsigned int length)
 {
+	if (req->view) {
+		recv_copy(ctx, req, from, tag, words, length);
+		return;
+	}
 	line_copy(req->buf, words, length < req->len ? length : req->len);
 	req->from = from;
 	req->mark = tag;
