@@ -42,9 +42,24 @@ void coll_begin(struct coll *c, struct snoo *ctx, uint64_t what,
 	wait_begin(&c->idle);
 }
 
+/*
+ * Those who have heard of a death may finalize before we hear more than that:
+ * it is the death that has ended the call, at all ranks.
+ */
+static bool somebody_died(const struct snoo *ctx)
+{
+	for (uint32_t i = 0; ctx->gone > 0 && i < ctx->size; i++) {
+		if (ctx->peers[i].state == PEER_DEAD)
+			return true;
+	}
+	return false;
+}
+
 int coll_end(struct coll *c, int ret)
 {
 	wait_end(c->ctx, &c->idle);
+	if (ret == -EPIPE && somebody_died(c->ctx))
+		return -EOWNERDEAD;
 	return ret;
 }
 

@@ -428,7 +428,8 @@ enum snoo_op {
  * Return: 0; -EMSGSIZE: the ranks' counts differ; -EINVAL: an argument is out of
  * range, or the ranks do not call the same: then nobody's buffers mean
  * anything, and the ranks are still in step; -EOWNERDEAD, -EPIPE, -EPROTO: a rank
- * that has not done its part died, finalized, or broke the protocol;
+ * that has not done its part died, finalized, or broke the protocol (-EOWNERDEAD
+ * also if it finalized after another one had died);
  * -ETIMEDOUT: call it again, with the same arguments, or no other;
  * -EOPNOTSUPP: a job without a stated size (but for snoo_barrier()), or an older
  * daemon or library; -ESTALE, -ENOTCONN, -ENODEV, -ENOMEM
