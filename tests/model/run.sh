@@ -171,7 +171,7 @@ tsan_all() {
 	mutant run 'LINE, publish relaxed' shm/ring.c shm_tx_publish_run "$(relax release)"
 	mutant copy 'COPY, give acquires only' shm/block.c change 's/order_acq_rel/order_acquire/'
 	# Either of take's two accesses acquires: both are weakened.
-	mutant copy 'COPY, take relaxed' shm/block.c '\(change\|shm_block_look\)' \
+	mutant copy 'COPY, take relaxed' shm/block.c '\(shm_block_take\|shm_block_look\)' \
 		's/order_acq_rel/order_release/;s/order_acquire/order_relaxed/'
 	mutant grant 'RECALL, give acquires only' shm/block.c change 's/order_acq_rel/order_acquire/'
 	mutant directory 'DIRECTORY, announce relaxed' shm/job.c shm_job_announce "$(relax release)"
