@@ -22,7 +22,7 @@ RESULT = {
                "domains": [{"domain": "default", "pool_bytes": 67108864}]},
     "ranks": [
         {"extra": True, "rank": 0, "job": "a\x1b[2J\nb", "pid": 1234,
-         "since_ms": 1500, "counters": {"sent": 5}},
+         "run_waited_ns": 1500000000, "counters": {"sent": 5}},
         {"rank": 11, "job": "b\u00e4\"k", "pid": 7, "counters": {"sent": 6}}],
     "jobs": [],
     "wrapped": {"rows": [{"x": 1}]},
@@ -109,13 +109,13 @@ domains:
   DOMAIN     POOL
   default  64 MiB"
 is "an array of objects is a table; a name can't command the terminal" "$(ask ranks)" \
-"JOB      RANK   PID  SINCE
-a?[2J?b     0  1234  1.5 s
-bä\"k       11     7      -"
+"JOB      RANK   PID  RUN WAITED
+a?[2J?b     0  1234       1.5 s
+bä\"k       11     7           -"
 is "--all shows every column" "$(ask --all ranks)" \
-"JOB      RANK   PID  SINCE  EXTRA  COUNTERS
-a?[2J?b     0  1234  1.5 s  yes    {\"sent\":5}
-bä\"k       11     7      -  -      {\"sent\":6}"
+"JOB      RANK   PID  RUN WAITED  EXTRA  COUNTERS
+a?[2J?b     0  1234       1.5 s  yes    {\"sent\":5}
+bä\"k       11     7           -  -      {\"sent\":6}"
 is "a table alone in an object is the table" "$(ask wrapped)" $'X\n1'
 is "nothing is none" "$(ask jobs)" none
 is "text keeps its lines and loses its commands" "$(ask text)" $'one\ntwo?[1m'
@@ -135,7 +135,7 @@ is "a large answer arrives whole" "$(ask --json long | wc -c)" $((200000 + 11))
 metrics=$(ask metrics)
 like "numbers of a row with its labels" "$metrics" 'snoo_rank_sent\{job="a.\[2J\\nb",rank="0"\} 5'
 like "labels are escaped" "$metrics" 'snoo_rank_sent\{job="bä\\"k",rank="11"\} 6'
-like "times are in seconds" "$metrics" 'snoo_rank_since_seconds\{[^}]*rank="0"\} 1\.5'
+like "times are in seconds" "$metrics" 'snoo_rank_run_waited_seconds\{[^}]*rank="0"\} 1\.5'
 like "the registers have a name of their own" "$metrics" 'snoo_registers_line_seconds 5\.6e-08'
 fails "and are there once" grep -q "^snoo_line_seconds" <<<"$metrics"
 is "samples of one name stand together, with one type" \
