@@ -99,9 +99,9 @@ said() {
 	fi
 }
 
-# The link of a VM is no rank's: guest.sh and vm.c.  Loans: loan.sh.
+# The link of a VM is no rank's: guest.sh and vm.c.  Loans: loan.sh.  Meetings: meet.sh.
 rest=
-for point in $(points shm client | grep -vE '^(link|loan|alloc)_'); do
+for point in $(points shm client | grep -vE '^(link|loan|alloc|meet)_'); do
 	at "$point"
 	if [[ -z $bad ]] && ((hit == 0)); then
 		rest+=" $point"
