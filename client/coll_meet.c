@@ -22,8 +22,10 @@
 #define MEET_SPINS	256u	/* looks, when wait.c may know better */
 #define MEET_LAST	2048u	/* looks of the last one on a core */
 #define MEET_IN_VAIN	4u	/* yields that bring nobody, one after another */
-#define MEET_RUN_NS	UINT64_C(10000)		/* what a rank runs between two */
-#define MEET_DOZE_NS	UINT64_C(50000000)	/* no yielding for so long */
+#define MEET_LATE_NS	UINT64_C(300000)	/* a yield to one that computes */
+#define MEET_LATE_MAX	2u	/* of those; then we doze */
+#define MEET_DOZE	20u	/* times what they cost: no yielding for so long */
+#define MEET_DOZE_MAX_NS UINT64_C(1000000000)
 #define MEET_TURNS	64u	/* looks or meetings between looks at all else */
 
 void coll_begin(struct coll *c, struct snoo *ctx, uint64_t what,
@@ -75,26 +77,38 @@ static uint32_t patience(const struct snoo *ctx, bool shared)
 
 /*
  * What wait.c has learned of yields does not count here, because we know that
- * those we wait for want the core.  But if a yield takes longer than they need,
- * somebody else computes there, and who sleeps is served before him.
+ * those we wait for want the core.  But if one who computes has it in between,
+ * for a time slice, whoever sleeps is served before him.  Mates at work are back
+ * much earlier, even one that spins for another core, and a yield that comes to
+ * them saves a sleep each: who gives up for a short delay makes all his mates
+ * sleep, and they him, for long.
  */
 static void give_core(struct snoo *ctx)
 {
 	struct meet *m = &ctx->meet;
-	uint64_t start = clock_ns(), end;
+	uint64_t start = clock_ns(), end, saved = ctx->patience.wake_ns, doze;
 
 	shm_count(ctx->me, SHM_COUNT_yields, 1);
 	sched_yield();
 	end = clock_ns();
-	if (end - start <= MEET_RUN_NS * (m->nmates + 1)) {
-		m->slow = 0;
-	} else if (++m->slow >= 2) {
-		m->doze_until_ns = end + MEET_DOZE_NS;
-		patience_sleep_until(&ctx->patience,
-				     atomic_load_explicit(&ctx->me->sharers,
-							  memory_order_relaxed),
-				     m->doze_until_ns);
+	if (end - start < MEET_LATE_NS) {
+		m->lost_ns -= m->lost_ns < saved ? m->lost_ns : saved;
+		if (m->lost_ns == 0)
+			m->late = 0;
+		return;
 	}
+	m->lost_ns += end - start;
+	if (++m->late < MEET_LATE_MAX)
+		return;
+	doze = m->lost_ns < MEET_DOZE_MAX_NS / MEET_DOZE ?
+		       m->lost_ns * MEET_DOZE : MEET_DOZE_MAX_NS;
+	m->late = 0;
+	m->lost_ns = 0;
+	m->doze_until_ns = end + doze;
+	patience_sleep_until(&ctx->patience,
+			     atomic_load_explicit(&ctx->me->sharers,
+						  memory_order_relaxed),
+			     m->doze_until_ns);
 }
 
 static bool dozing(struct meet *m)

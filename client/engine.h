@@ -269,7 +269,8 @@ struct meet {
 	uint32_t nmates;
 	uint32_t mate;			/* the first one not seen yet */
 	uint32_t since;			/* meetings since we looked who that is */
-	uint32_t slow;			/* yields in a row that took long */
+	uint32_t late;			/* yields that came to one who computes */
+	uint64_t lost_ns;		/* by those, less what the others saved */
 	uint64_t doze_until_ns;		/* no yielding to mates before; 0: none */
 };
 
