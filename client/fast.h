@@ -19,6 +19,7 @@
 #include "shm/cpu.h"
 
 #define FAST_SPINS	256	/* looks at the line before the long way */
+#define FAST_SPINS_SHARED 32	/* if others want the core: a few line transfers */
 #define FAST_TURNS	1024	/* messages before a look at everything else */
 
 /** fast_send() - Publish @len bytes in a line; false: take the long way */
@@ -119,6 +120,14 @@ fast_irecv(struct snoo *ctx, struct peer *p, void *buf, size_t capacity,
 	return req;
 }
 
+/* How long to look: an answer may be on its way from another core. */
+static inline int fast_spins(const struct snoo *ctx)
+{
+	/* Relaxed: a hint from the daemon. */
+	return atomic_load_explicit(&ctx->me->sharers, memory_order_relaxed) > 1 ?
+		       FAST_SPINS_SHARED : FAST_SPINS;
+}
+
 /**
  * fast_recv() - Take the next line of @p if it is the message wanted
  * @length:	Bytes of the message
@@ -142,10 +151,14 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 		if (!p->rx_short || !list_empty(&p->arrivals))
 			return false;
 	}
-	for (int i = 0; !shm_rx_peek(&p->rx, &word0); i++) {
-		if (i >= FAST_SPINS || news_waiting(ctx))
-			return false;
-		cpu_pause();
+	if (!shm_rx_peek(&p->rx, &word0)) {
+		int spins = fast_spins(ctx);
+
+		do {
+			if (spins-- == 0 || news_waiting(ctx))
+				return false;
+			cpu_pause();
+		} while (!shm_rx_peek(&p->rx, &word0));
 	}
 	if (tag != ENGINE_ANY && tag != line_tag(word0))
 		return false;
