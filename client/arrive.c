@@ -20,6 +20,7 @@
 #include "client/peer.h"
 #include "client/recv.h"
 #include "client/send.h"
+#include "client/stream.h"
 #include "shm/block.h"
 #include "shm/cpu.h"
 
@@ -302,7 +303,7 @@ static int arrive_line(struct snoo *ctx, struct peer *p, uint64_t word0)
 	case SNOO_ABI_OFFER:
 		return arrive_envelope(ctx, p, word0, w);
 	case SNOO_ABI_ACCEPT:
-		return send_accepted(ctx, p, w);
+		return stream_accepted(ctx, p, w);
 	case SNOO_ABI_DONE:
 		send_ended(ctx, p, w[0], w[1]);
 		return 0;

@@ -18,7 +18,8 @@
  *   arrive.c          one line that came in
  *   order.c           the messages of a pair, by their numbers
  *   peer.c            a peer is gone or broken: what becomes of its requests
- *   send.c recv.c     requests: envelopes, offers, streams
+ *   send.c recv.c     requests: envelopes, offers
+ *   stream.c          the sender's half of accepted transfers
  *   regs.c            messages that go by the daemon's register service
  *   match.c           posted receives against arrivals
  *   member.c          may a peer still be sent to, or be waited for?

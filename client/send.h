@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.h - envelopes, offers and streams
+ * send.h - envelopes and offers
  *
  * A message goes out as one envelope: DATA in a line, BLOCK with its payload
  * in one block, or OFFER.  Publishing an envelope never waits for a block,
@@ -31,13 +31,6 @@ bool send_run(struct snoo *ctx, struct peer *p, const void *buf, size_t len,
 
 /** send_pump() - Push what waits for @p; true if anything moved */
 bool send_pump(struct snoo *ctx, struct peer *p);
-
-/**
- * send_accepted() - ACCEPT came: stream
- *
- * Return: 0, or -EPROTO: no such offer, or an impossible length
- */
-int send_accepted(struct snoo *ctx, struct peer *p, const uint64_t words[7]);
 
 /** send_ended() - DONE came: the receiver ends the offer */
 void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,

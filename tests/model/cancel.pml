@@ -52,7 +52,7 @@ proctype sender()
 #ifndef MUTANT_DATA_AFTER_CANCEL
 		; theirs = 0
 #endif
-	:: up ? ACCEPT, a, b ->			/* send_accepted() */
+	:: up ? ACCEPT, a, b ->			/* stream_accepted() */
 		if
 		:: live && a == token ->
 			/* A second ACCEPT of one offer: a broken peer. */
