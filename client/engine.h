@@ -60,6 +60,7 @@
 #define ENGINE_CONTEXT_USER	0		/* MPI_COMM_WORLD */
 #define ENGINE_CONTEXT_COLL	1		/* collectives */
 #define ENGINE_RUN_BYTES	1024		/* longer ones go by block */
+#define ENGINE_STREAM_BYTES	(1024u * 1024)	/* a daemon that says none */
 #define ENGINE_SPARES		16		/* spare rings kept, each size */
 
 enum peer_state {
@@ -98,7 +99,8 @@ struct peer {
 	uint64_t eager_out;		/* bytes in blocks that it has not read */
 	uint32_t held;			/* its loans that we have not released */
 	uint32_t gone_epoch;		/* of its GONE; 0: it is there */
-	uint32_t stream_out;		/* blocks of transfers on their way */
+	uint64_t stream_out;		/* bytes in blocks of transfers, on
+					 * their way */
 	struct shm_tx tx;
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */
@@ -334,6 +336,7 @@ struct snoo {
 	bool released;			/* the last loan of somebody gone */
 	uint64_t used;			/* bytes through blocks */
 	uint64_t eager_bytes;
+	uint64_t stream_bytes;		/* of streams, on their way to one peer */
 	struct token_table offers;	/* sends that wait */
 	struct token_table accepts;	/* receives under way */
 	struct list request_pool;

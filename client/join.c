@@ -173,6 +173,9 @@ static int believe(struct snoo *ctx, const struct snoo_wire_welcome *w,
 	ctx->gone_seen = w->gone_epoch;
 	ctx->gone_done = w->gone_epoch;
 	ctx->eager_bytes = w->eager_bytes;
+	ctx->stream_bytes = w->stream_units ?
+			    (uint64_t)w->stream_units * SNOO_ABI_UNIT :
+			    ENGINE_STREAM_BYTES;
 	patience_init(&ctx->patience, w->spin_ns, w->spin_fixed != 0,
 		      w->wake_ns, w->yield_ns, w->hand_ns);
 	ctx->core = -1;

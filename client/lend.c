@@ -63,7 +63,7 @@ static void settle(struct snoo *ctx, struct lend_block *b)
 	struct peer *p = &ctx->peers[b->peer];
 
 	if (b->streamed)
-		p->stream_out--;
+		p->stream_out -= b->used;
 	else
 		p->eager_out -= b->bytes;
 }
@@ -274,7 +274,7 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 	b->used = bytes;
 	b->streamed = streamed;
 	if (streamed)
-		peer->stream_out++;
+		peer->stream_out += bytes;
 	else
 		peer->eager_out += b->bytes;
 	list_append(&c->out, &b->link);

@@ -19,27 +19,54 @@
 
 #define STREAM_PIECES	32	/* PIECE lines in one go */
 
+/* Bytes that may be on their way to one peer: at least two blocks. */
+static uint64_t window(const struct snoo *ctx)
+{
+	uint64_t two = 2 * (uint64_t)ctx->lend[LEND_LARGE].bytes;
+
+	return two > ctx->stream_bytes ? two : ctx->stream_bytes;
+}
+
+/* Payload of the next block. */
+static uint32_t step_bytes(const struct snoo *ctx,
+			   const struct snoo_request *req)
+{
+	uint64_t left = req->total - req->moved;
+	uint64_t n = req->moved < left / 2 ? req->moved : left / 2;
+
+	n -= n % SNOO_ABI_LINE;
+	if (n < ctx->lend[LEND_SMALL].bytes)
+		n = ctx->lend[LEND_SMALL].bytes;
+	if (n > ctx->lend[LEND_LARGE].bytes)
+		n = ctx->lend[LEND_LARGE].bytes;
+	return (uint32_t)(n < left ? n : left);
+}
+
+/* A block for up to *@n bytes; of the other size, and less, if none is free. */
+static struct lend_block *take_block(struct snoo *ctx, struct peer *p,
+				     uint32_t *n)
+{
+	enum lend_size size = *n > ctx->lend[LEND_SMALL].bytes ? LEND_LARGE :
+								 LEND_SMALL;
+	struct lend_block *b = lend_take(ctx, size, *n, p, true);
+
+	if (b)
+		return b;
+	size = size == LEND_LARGE ? LEND_SMALL : LEND_LARGE;
+	if (*n > ctx->lend[size].bytes)
+		*n = ctx->lend[size].bytes;
+	return lend_take(ctx, size, *n, p, true);
+}
+
 static bool stream_blocks(struct snoo *ctx, struct peer *p,
 			  struct snoo_request *req)
 {
-	uint64_t left = req->total - req->moved;
-	enum lend_size size = left > 2 * (uint64_t)ctx->lend[LEND_SMALL].bytes ?
-				      LEND_LARGE : LEND_SMALL;
-	enum lend_size other = size == LEND_LARGE ? LEND_SMALL : LEND_LARGE;
-	uint32_t n = ctx->lend[size].bytes;
-	struct lend_block *b;
+	uint32_t n = step_bytes(ctx, req);
+	struct lend_block *b = take_block(ctx, p, &n);
 	uint64_t *words;
 
-	if (n > left)
-		n = (uint32_t)left;
-	b = lend_take(ctx, size, n, p, true);
-	if (!b) {
-		n = ctx->lend[other].bytes < left ? ctx->lend[other].bytes :
-						    (uint32_t)left;
-		b = lend_take(ctx, other, n, p, true);
-		if (!b)
-			return false;
-	}
+	if (!b)
+		return false;
 	shm_copy(b->data, req->buf + req->moved, n);
 	words = shm_tx_words(&p->tx);
 	words[0] = req->their_token;
@@ -52,6 +79,16 @@ static bool stream_blocks(struct snoo *ctx, struct peer *p,
 	SNOO_TESTPOINT("stream_published");
 	req->moved += n;
 	return true;
+}
+
+/* May more bytes be on their way?  If not, the receiver is still at it. */
+static bool window_open(struct snoo *ctx, struct peer *p)
+{
+	if (p->stream_out < window(ctx))
+		return true;
+	lend_collect(ctx, LEND_LARGE);
+	lend_collect(ctx, LEND_SMALL);
+	return p->stream_out < window(ctx);
 }
 
 static bool stream_pieces(struct snoo *ctx, struct peer *p,
@@ -88,7 +125,8 @@ static bool stream_step(struct snoo *ctx, struct peer *p,
 	uint64_t step = ctx->lend[LEND_LARGE].bytes;
 	bool moved;
 
-	if (shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
+	if (shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0 ||
+	    !window_open(ctx, p))
 		return false;
 	if (!lend_allowed(ctx, left < step ? left : step)) {
 		lend_wants(ctx, left, p->rank);

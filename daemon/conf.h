@@ -96,6 +96,7 @@ struct conf_domain {
 	uint32_t ranks_max;
 	uint32_t job_ranks_max;		/* for jobs of no stated size */
 	uint32_t eager_bytes;
+	uint32_t stream_bytes;		/* of streams, on their way to a rank */
 	struct conf_pair block_bytes;
 	struct conf_pair blocks_per_rank;
 	struct conf_pair ring_bytes;

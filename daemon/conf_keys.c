@@ -166,6 +166,8 @@ const struct conf_key conf_domain_keys[] = {
 	KEY(job_ranks_max, CONF_INT, "64", LIVE, .min = 1, .max = 1024),
 	KEY(eager_bytes, CONF_SIZE32, "\"16K\"",
 	    LIVE, .min = 0, .max = 16 * M),
+	KEY(stream_bytes, CONF_SIZE32, "\"1M\"",
+	    LIVE, .min = 4 * K, .max = 128 * M),
 	KEY(block_bytes.small, CONF_SIZE32, "\"16K\"",
 	    FIXED, .min = 4 * K, .max = 16 * M, .pow2 = true),
 	KEY(block_bytes.large, CONF_SIZE32, "\"64K\"",

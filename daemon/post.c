@@ -288,6 +288,8 @@ void post_welcome(struct rank *r)
 		.yield_ns = d->sh->costs.yield_ns,
 		.hand_ns = d->sh->costs.hand_ns,
 		.spin_fixed = d->conf->spin_us != CONF_AUTO,
+		.stream_units = (uint16_t)(d->conf->stream_bytes /
+					   SNOO_ABI_UNIT),
 	};
 
 	/* In its own terms: of its VM, whose map is the guest daemon's to say. */

@@ -193,6 +193,7 @@ static json_t *one_domain(struct domain *d)
 	json_put_u64(o, "job_ranks_max", d->conf->job_ranks_max);
 	json_put_u64(o, "eager_bytes", d->conf->eager_bytes);
 	json_put_u64(o, "spin_ns", post_spin_ns(d));
+	json_put_u64(o, "stream_bytes", d->conf->stream_bytes);
 	json_put_u64(o, "small_block_bytes", d->conf->block_bytes.small);
 	json_put_u64(o, "large_block_bytes", d->conf->block_bytes.large);
 	json_put_str(o, "warning", d->pool.warning);

@@ -49,7 +49,7 @@
 #define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
 					 * 3: REGISTERS, LOOK
 					 * 4: LOAN, LENT; meets in its job's area;
-					 *    costs in WELCOME */
+					 *    costs and stream_units in WELCOME */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -169,7 +169,10 @@ struct snoo_wire_welcome {
 	uint32_t wake_ns;		/* a sleeper whose core is idle */
 	uint32_t yield_ns;		/* to a process that polls on this core */
 	uint32_t hand_ns;		/* a sleeper, on the waker's core */
-	uint32_t spin_fixed;
+	uint16_t spin_fixed;
+	uint16_t stream_units;		/* of streams, on their way to one peer:
+					 * SNOO_ABI_UNIT bytes each; 0 from a
+					 * daemon before 0.4 */
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_welcome, 8 + 4 + 28 + 16 + 16 + 8 + 16 + 32);

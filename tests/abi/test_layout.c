@@ -304,6 +304,7 @@ static void wire_down(void)
 	FIELD(snoo_wire_welcome, yield_ns);
 	FIELD(snoo_wire_welcome, hand_ns);
 	FIELD(snoo_wire_welcome, spin_fixed);
+	FIELD(snoo_wire_welcome, stream_units);
 	SIZE(snoo_wire_start);
 	FIELD(snoo_wire_start, head);
 	FIELD(snoo_wire_start, size);
