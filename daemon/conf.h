@@ -72,8 +72,14 @@ struct conf_strings {
 	unsigned int n;
 };
 
+/* Sizes that "snooctl tune" may choose, and where each comes from. */
+enum conf_size		{ CONF_EAGER, CONF_STREAM, CONF_SMALL, CONF_LARGE,
+			  CONF_SIZES };
+enum conf_from		{ CONF_DEFAULT, CONF_TUNED, CONF_CONFIGURED };
+
 struct conf_domain {
 	char *name;
+	uint8_t size_from[CONF_SIZES];	/* enum conf_from */
 	struct conf_socket socket;	/* runtime_dir/NAME.sock */
 	struct {
 		uint64_t size_bytes;	/* a power of two */
@@ -111,6 +117,11 @@ struct conf_domain {
 };
 
 struct conf {
+	struct {			/* what was measured: conf_tuned.h */
+		char *path;		/* "": not looked for */
+		char *why_not;		/* NULL: in force, or not there */
+		bool in_force;
+	} tuned;
 	char *runtime_dir;
 	uint32_t role;			/* enum conf_role */
 	uint32_t log_level;		/* enum log_level */
@@ -170,6 +181,7 @@ struct conf_overrides {
 	const char *log_level;
 	const char *domain;	/* serve this domain alone; may be new */
 	const char *pool_size;	/* of every domain served */
+	const char *tuned;	/* file of "snooctl tune"; NULL or "": none */
 	const char *const *sets;	/* "key.path=value" */
 	unsigned int nsets;
 };
@@ -236,6 +248,10 @@ void conf_apply(struct conf *running, struct conf *fresh);
 /* NULL: no such domain. */
 const struct conf_domain *conf_domain_find(const struct conf *c,
 					   const char *name);
+
+/* "block_bytes.large"; "default", "tuned" or "configured". */
+const char *conf_size_key(unsigned int size);
+const char *conf_size_from(const struct conf_domain *d, unsigned int size);
 
 /* Of the first rule that matches, else weight_default, 0 (no limit).  @name is
  * a job's, or "slot:3" for the VM in slot 3 (no job's name has a colon). */

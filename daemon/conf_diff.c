@@ -210,9 +210,27 @@ static void keep_together(struct conf_domain *d)
 		d->job_ranks_max = d->ranks_max;
 }
 
+static void swap_tuned(struct conf *running, struct conf *fresh)
+{
+	struct conf old = { .tuned = running->tuned };
+
+	running->tuned = fresh->tuned;
+	fresh->tuned = old.tuned;
+}
+
+/* Where a size comes from goes with the size. */
+static void apply_from(struct conf_domain *d, const struct conf_domain *fresh)
+{
+	for (unsigned int i = 0; i < CONF_SIZES; i++)
+		for (const struct conf_key *k = conf_domain_keys; k->path; k++)
+			if (k->live && strcmp(k->path, conf_size_key(i)) == 0)
+				d->size_from[i] = fresh->size_from[i];
+}
+
 void conf_apply(struct conf *running, struct conf *fresh)
 {
 	swap_live(running, fresh, conf_keys);
+	swap_tuned(running, fresh);
 	for (unsigned int i = 0; i < running->ndomains; i++) {
 		struct conf_domain *d = &running->domains[i];
 
@@ -220,6 +238,7 @@ void conf_apply(struct conf *running, struct conf *fresh)
 			if (strcmp(fresh->domains[j].name, d->name) != 0)
 				continue;
 			swap_live(d, &fresh->domains[j], conf_domain_keys);
+			apply_from(d, &fresh->domains[j]);
 			keep_together(d);
 		}
 	}

@@ -18,6 +18,7 @@
 
 #include "daemon/conf_run.h"
 #include "daemon/conf_set.h"
+#include "daemon/conf_tuned.h"
 #include "daemon/conf_value.h"
 #include "daemon/ivshmem.h"
 #include "daemon/json.h"
@@ -327,7 +328,7 @@ static int derive(struct conf *c)
 {
 	int ret;
 
-	if (!*c->runtime_dir) {
+	if (!c->runtime_dir || !*c->runtime_dir) {
 		free(c->runtime_dir);
 		c->runtime_dir = conf_default_runtime_dir();
 		if (!c->runtime_dir)
@@ -499,20 +500,6 @@ static int check(const struct conf *c, struct conf_report *r)
 
 /* ---- all of it -------------------------------------------------------- */
 
-static int build(struct conf *c, json_t *tree,
-		 const struct conf_overrides *ov, struct conf_report *r)
-{
-	int ret = conf_set_all(tree, ov, r);
-
-	if (!ret)
-		ret = read_tree(c, tree, r);
-	if (!ret)
-		ret = derive(c);
-	if (!ret)
-		ret = check(c, r);
-	return ret;
-}
-
 static void free_keys(void *base, const struct conf_key *keys)
 {
 	for (const struct conf_key *k = keys; k->path; k++)
@@ -528,15 +515,33 @@ void conf_close(struct conf *c)
 		free(c->domains[i].name);
 	}
 	free_keys(c, conf_keys);
+	free(c->tuned.path);
+	free(c->tuned.why_not);
 	free(c->domains);
 	free(c);
+}
+
+int conf_build(struct conf **out, json_t *tree, struct conf_report *r)
+{
+	struct conf *c = calloc(1, sizeof(*c));
+	int ret = c ? read_tree(c, tree, r) : -ENOMEM;
+
+	if (!ret)
+		ret = derive(c);
+	if (!ret)
+		ret = check(c, r);
+	if (ret) {
+		conf_close(c);
+		c = NULL;
+	}
+	*out = c;
+	return ret;
 }
 
 int conf_load(struct conf **out, const char *path,
 	      const struct conf_overrides *ov, char **errors)
 {
 	struct conf_report r = { .file = path };
-	struct conf *c = NULL;
 	json_t *tree = NULL;
 	char *text = NULL;
 	int ret;
@@ -556,13 +561,10 @@ int conf_load(struct conf **out, const char *path,
 	ret = parse(&tree, &r);
 	if (ret)
 		goto out;
-	c = calloc(1, sizeof(*c));
-	ret = c ? build(c, tree, ov, &r) : -ENOMEM;
-	if (ret) {
-		conf_close(c);
-		goto out;
-	}
-	*out = c;
+	ret = conf_set_all(tree, ov, &r);
+	if (!ret)
+		ret = conf_tuned_build(out, tree,
+				       ov && ov->tuned ? ov->tuned : "", &r);
 out:
 	conf_set_fini(&r);
 	json_decref(tree);

@@ -23,3 +23,13 @@ void conf_log_changes(const struct conf *before, const struct conf *after)
 		log_always(LOG_LEVEL_INFO, "configuration is unchanged");
 	conf_diff_free(change, n);
 }
+
+void conf_log_tuned(const struct conf *c)
+{
+	if (c->tuned.why_not)
+		log_warn("measured sizes are not used path=%s: %s",
+			 c->tuned.path, c->tuned.why_not);
+	else if (c->tuned.in_force)
+		log_always(LOG_LEVEL_INFO, "measured sizes are in force "
+			   "path=%s", c->tuned.path);
+}

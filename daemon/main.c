@@ -206,9 +206,9 @@ static void on_reload(void *arg, int signum)
 	conf_apply(sh->conf, fresh);
 	conf_close(fresh);
 	log_set_level((enum log_level)sh->conf->log_level);
-	place_set_policy(sh->place, place_policy_find(
-				conf_placement_name(
-					sh->conf->placement.policy)));
+	conf_log_tuned(sh->conf);
+	place_set_policy(sh->place, place_policy_find(conf_placement_name(
+					    sh->conf->placement.policy)));
 	for (struct domain *d = sh->domains; d; d = d->next)
 		domain_reload(d);
 	sdnotify_ready(dm->notify, "serving");
@@ -571,6 +571,7 @@ int main(int argc, char **argv)
 	if (read_conf(&dm.opts, &dm.sh.conf))
 		return EXIT_CONFIG;
 	log_open((enum log_level)dm.sh.conf->log_level);
+	conf_log_tuned(dm.sh.conf);
 	dm.in_vm = dm.sh.conf->role == CONF_ROLE_GUEST ||
 		   (dm.sh.conf->role == CONF_ROLE_AUTO &&
 		    guest_dev_present(dm.sh.conf));

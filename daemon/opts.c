@@ -29,6 +29,7 @@ static const char help[] =
 "      --pool-size SIZE     of every domain served: 64M, 2G\n"
 "      --log-level LEVEL    error, warning, info or debug\n"
 "      --set KEY=VALUE      any key of the configuration; may be repeated\n"
+"      --tuned FILE         sizes that snooctl tune has measured; \"\": none\n"
 "      --ready-fd N         write a line to this descriptor when ready\n"
 "      --exit-with-parent   stop when the process that started this one ends\n"
 "      --no-keeper          no process that keeps sockets and memory while\n"
@@ -51,6 +52,7 @@ enum {
 	OPT_POOL_SIZE,
 	OPT_LOG_LEVEL,
 	OPT_SET,
+	OPT_TUNED,
 	OPT_READY_FD,
 	OPT_EXIT_WITH_PARENT,
 	OPT_NO_KEEPER,
@@ -66,6 +68,7 @@ static const struct option options[] = {
 	{ "pool-size",		required_argument, NULL, OPT_POOL_SIZE },
 	{ "log-level",		required_argument, NULL, OPT_LOG_LEVEL },
 	{ "set",		required_argument, NULL, OPT_SET },
+	{ "tuned",		required_argument, NULL, OPT_TUNED },
 	{ "ready-fd",		required_argument, NULL, OPT_READY_FD },
 	{ "exit-with-parent",	no_argument, NULL, OPT_EXIT_WITH_PARENT },
 	{ "no-keeper",		no_argument, NULL, OPT_NO_KEEPER },
@@ -141,6 +144,9 @@ static void take(struct opts *o, int opt, char **argv)
 	case OPT_SET:
 		take_set(o, optarg);
 		break;
+	case OPT_TUNED:
+		o->ov.tuned = optarg;
+		break;
 	case OPT_READY_FD:
 		take_fd(o, optarg);
 		break;
@@ -168,6 +174,26 @@ static void take(struct opts *o, int opt, char **argv)
 	}
 }
 
+/* The user's own before the machine's, as "snooctl tune" writes them. */
+static void find_tuned(struct opts *o)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n = -1;
+
+	o->ov.tuned = OPTS_TUNED;
+	if (geteuid() == 0)
+		return;
+	if (state && *state == '/')
+		n = snprintf(o->tuned, sizeof(o->tuned), "%s/snoo/tuned.json",
+			     state);
+	else if (home && *home == '/')
+		n = snprintf(o->tuned, sizeof(o->tuned),
+			     "%s/.local/state/snoo/tuned.json", home);
+	if (n > 0 && (size_t)n < sizeof(o->tuned) &&
+	    access(o->tuned, F_OK) == 0)
+		o->ov.tuned = o->tuned;
+}
+
 void opts_parse(struct opts *o, int argc, char **argv)
 {
 	int opt;
@@ -181,6 +207,8 @@ void opts_parse(struct opts *o, int argc, char **argv)
 	if ((o->what == OPTS_RUN || o->what == OPTS_CHECK ||
 	     o->what == OPTS_PROBE) && optind < argc)
 		wrong(o, "this is no option", argv[optind]);
+	if (!o->ov.tuned)
+		find_tuned(o);
 	if (!o->config && access(OPTS_CONFIG, F_OK) == 0)
 		o->config = OPTS_CONFIG;
 }

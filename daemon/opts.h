@@ -11,6 +11,8 @@
 
 #define OPTS_CONFIG	"/etc/snoo/snoo.json"	/* read if it is there */
 #define OPTS_SETS_MAX	64
+#define OPTS_TUNED	"/var/lib/snoo/tuned.json"
+#define OPTS_PATH_MAX	512
 
 enum opts_do {
 	OPTS_RUN,
@@ -26,6 +28,8 @@ struct opts {
 	const char *config;	/* NULL: none */
 	struct conf_overrides ov;
 	const char *sets[OPTS_SETS_MAX];
+	char tuned[OPTS_PATH_MAX];	/* what ov.tuned points to, if the
+					 * command line does not say */
 	int ready_fd;		/* -1: none */
 	bool exit_with_parent;
 	bool no_keeper;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/machine.h"
 #include "daemon/post.h"
 #include "daemon/privs.h"
 #include "daemon/span.h"
@@ -141,11 +142,32 @@ static void add_warnings(json_t *list, struct domain *d)
 	}
 }
 
+static void tuned_warning(const struct conf *c, json_t *list)
+{
+	char text[512];
+
+	if (!c->tuned.why_not)
+		return;
+	snprintf(text, sizeof(text), "%.200s is not used: %.250s",
+		 c->tuned.path, c->tuned.why_not);
+	json_array_append_new(list, json_string(text));
+}
+
+static json_t *tuned(const struct conf *c)
+{
+	json_t *o = json_object();
+
+	json_put_str(o, "file", c->tuned.path);
+	json_put_bool(o, "in_force", c->tuned.in_force);
+	return o;
+}
+
 json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 {
 	json_t *o = json_object(), *domains = json_array();
 	json_t *warnings = json_array();
 	struct privs_report privs;
+	struct machine here;
 	uint64_t ranks = 0, jobs = 0;
 	char machine[128];
 
@@ -159,6 +181,7 @@ json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 		jobs += d->jobs;
 	}
 	stats_regs_warning(sh, warnings);
+	tuned_warning(sh->conf, warnings);
 	if (!keeper_has_store(sh->keeper))
 		json_array_append_new(warnings,
 			json_string("nobody keeps the daemon's sockets: if it "
@@ -172,6 +195,10 @@ json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 	json_put_u64(o, "kept_fds", keeper_stored(sh->keeper));
 	json_put(o, "registers", stats_regs(sh));
 	json_put(o, "waiting", stats_waiting(sh));
+	machine_read(&here, MACHINE_CPUINFO);
+	json_put_str(o, "cpu", here.cpu);
+	json_put_u64(o, "cores", here.cores);
+	json_put(o, "tuned", tuned(sh->conf));
 	json_put_str(o, "machine", topo_describe(sh->topo, machine,
 						 sizeof(machine)));
 	json_put_str(o, "privileges", privs.text);
@@ -179,6 +206,15 @@ json_t *stats_status(struct shared *sh, const struct stats_filter *f)
 	json_put_u64(o, "ranks", ranks);
 	json_put(o, "warnings", warnings);
 	json_put(o, "domains", domains);
+	return o;
+}
+
+static json_t *sizes_from(const struct conf_domain *d)
+{
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; i < CONF_SIZES; i++)
+		json_put_str(o, conf_size_key(i), conf_size_from(d, i));
 	return o;
 }
 
@@ -196,6 +232,8 @@ static json_t *one_domain(struct domain *d)
 	json_put_u64(o, "stream_bytes", d->conf->stream_bytes);
 	json_put_u64(o, "small_block_bytes", d->conf->block_bytes.small);
 	json_put_u64(o, "large_block_bytes", d->conf->block_bytes.large);
+	json_put_u64(o, "stream_bytes", d->conf->stream_bytes);
+	json_put(o, "sizes_from", sizes_from(d->conf));
 	json_put_str(o, "warning", d->pool.warning);
 	return o;
 }
