@@ -91,14 +91,14 @@ client_NEEDS := hal shm
 daemon_NEEDS := hal shm
 daemon_LIBS  := $(shell $(PKG_CONFIG) --libs libuv jansson hwloc \
 		  $(if $(filter 0,$(BPF)),,libbpf) 2>/dev/null)
-tools_LIBS   := -Wl,--as-needed -luv -ljansson
+tools_LIBS   := -Wl,--as-needed -luv -ljansson -lm
 
 # needs FILE [LAYER]: the layers whose headers a test or bench program includes;
 # with a fixture of tests/lib/, also what the fixtures include.
 inc   = $(shell sed -n 's/^\#[ \t]*include[ \t]*["<]\([a-z_]*\)\/\([a-z_]*\).*/\1 \1\/\2/p' $1 2>/dev/null)
 needs = $(call needs1,$2 $(call inc,$1))
 needs1 = $(call needs2,$1 $(if $(filter tests/lib,$1),$(LIB_INC)))
-needs2 = $(if $(filter daemon,$1),daemon) \
+needs2 = $(if $(filter tools,$1),tools) $(if $(filter daemon,$1),daemon) \
 	 $(if $(filter client snoo/snoo snoo/snoo_mpi,$1),client) hal shm
 LIB_INC := $(if $(wildcard tests/lib/*.c),$(call inc,$(wildcard tests/lib/*.c)))
 libs  = $(if $(filter daemon,$1),$(daemon_LIBS))

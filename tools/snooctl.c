@@ -3,8 +3,9 @@
  * snooctl.c - ask the daemon and show the answer
  *
  * The verbs are the daemon's: a new one needs no new snooctl.  Local are
- * "config check FILE", which runs the daemon's own check, "top", which
- * repeats, "metrics", which asks several verbs, and "version", which adds ours.
+ * "config check FILE", which runs the daemon's own check, "tune", which
+ * measures, "top", which repeats, "metrics", which asks several verbs, and
+ * "version", which adds ours.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,6 +23,7 @@
 #include "tools/snooctl_link.h"
 #include "tools/snooctl_metrics.h"
 #include "tools/snooctl_table.h"
+#include "tools/snooctl_tune.h"
 #include "tools/snooctl_verb.h"
 #include "tools/where.h"
 
@@ -42,6 +44,8 @@ static const char usage[] =
 "  why RANK                what a rank waits for\n"
 "  config                  the configuration in force\n"
 "  config check FILE       check a file; needs no daemon\n"
+"  tune [FILE]             measure block sizes and where messages change their\n"
+"                          way, for the daemon to use; needs no daemon\n"
 "  metrics                 counters as Prometheus text\n"
 "  top                     status and ranks, again and again\n"
 "  version                 versions of this program and of the daemon\n"
@@ -258,6 +262,9 @@ static int dispatch(char **words, int n, struct options *o)
 	if (strcmp(words[0], "config") == 0 && n > 1 &&
 	    strcmp(words[1], "check") == 0)
 		return config_check(words + 2, n - 2);
+	if (strcmp(words[0], "tune") == 0)
+		return n > 2 ? bad_usage("tune takes one file at most") :
+			       tune(words[1], o->json);
 	if (strcmp(words[0], "top") == 0 && !o->every_ms)
 		o->every_ms = 1000;
 	if (strcmp(words[0], "version") == 0 && !o->json) {
