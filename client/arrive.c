@@ -133,11 +133,18 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 static int arrive_part(struct snoo *ctx, struct peer *p, const uint64_t w[7])
 {
 	void *data = block_of(ctx, p, w[1], w[2]);
+	bool timed = w[2] >= PACE_BYTES && ++p->timed % PACE_SAMPLE == 0;
+	uint64_t start = timed ? clock_ns() : 0;
 	int ret;
 
 	if (!data)
 		return -EPROTO;
 	ret = recv_stream(ctx, p, w[0], data, w[3], w[2]);
+	/* Relaxed: COPY, the give-back, releases it. */
+	if (timed)
+		atomic_store_explicit(
+			&shm_region_desc(&ctx->region, line_index(w[1]))->read_ns,
+			(uint32_t)(clock_ns() - start), memory_order_relaxed);
 	if (ret == 0)
 		recv_give(ctx, p, line_index(w[1]), line_generation(w[1]));
 	return ret;

@@ -28,6 +28,7 @@
  *   lend.c            our grant of blocks
  *   alloc.c           buffers in the pool
  *   loan.c            blocks that messages are built in and read from
+ *   pace.c            cached stores or others: what is faster to a peer
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
  *   request.c token.c list.h
@@ -46,6 +47,7 @@
 #include <snoo/wire.h>
 
 #include "client/list.h"
+#include "client/pace.h"
 #include "client/patience.h"
 #include "client/token.h"
 #include "hal/hal.h"
@@ -101,6 +103,9 @@ struct peer {
 	uint32_t gone_epoch;		/* of its GONE; 0: it is there */
 	uint64_t stream_out;		/* bytes in blocks of transfers, on
 					 * their way */
+	uint32_t filled;		/* blocks, likewise */
+	uint32_t timed;			/* blocks read, for one in PACE_SAMPLE */
+	struct pace pace;		/* how its blocks are best filled */
 	struct shm_tx tx;
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */

@@ -62,8 +62,17 @@ static void settle(struct snoo *ctx, struct lend_block *b)
 {
 	struct peer *p = &ctx->peers[b->peer];
 
-	if (b->streamed)
+	if (b->streamed) {
+		struct snoo_abi_desc *d =
+			shm_region_desc(&ctx->region, b->unit);
+		/* Relaxed: COPY acquired it; a wrong one misleads us alone. */
+		uint32_t ns = atomic_load_explicit(&d->read_ns,
+						   memory_order_relaxed);
+
+		if (ns)
+			pace_read(&p->pace, b->far, b->used, ns);
 		p->stream_out -= b->used;
+	}
 	else
 		p->eager_out -= b->bytes;
 }
@@ -273,6 +282,10 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 	b->peer = peer->rank;
 	b->used = bytes;
 	b->streamed = streamed;
+	b->far = false;
+	/* Relaxed: the receiver writes it after LINE, we read after COPY. */
+	atomic_store_explicit(&shm_region_desc(&ctx->region, b->unit)->read_ns,
+			      0, memory_order_relaxed);
 	if (streamed)
 		peer->stream_out += bytes;
 	else

@@ -21,6 +21,7 @@ struct lend_block {
 	uint32_t peer;			/* who reads it */
 	uint32_t used;			/* payload */
 	bool streamed;			/* part of an accepted transfer */
+	bool far;			/* filled past our cache */
 };
 
 int lend_init(struct snoo *ctx, uint32_t small_bytes, uint32_t large_bytes);

@@ -23,3 +23,16 @@ void shm_copy(void *to, const void *from, size_t n)
 	if (n > i)
 		memcpy(d + i, s + i, n - i);
 }
+
+void shm_copy_far(void *to, const void *from, size_t n)
+{
+	unsigned char *d = to;
+	const unsigned char *s = from;
+	size_t i = 0;
+
+	for (; i + COPY_LINE <= n; i += COPY_LINE)
+		cpu_stream_line(d + i, s + i);
+	if (n > i)
+		memcpy(d + i, s + i, n - i);
+	cpu_stream_fence();
+}

@@ -95,6 +95,29 @@ static inline void cpu_settle(void)
  */
 #if defined(__x86_64__)
 #define CPU_COPY_BY_LINES	1
+#define CPU_STREAM_STORES	1
+
+/** cpu_stream_line() - A line past the caches; @to is aligned to 16 bytes */
+static inline void cpu_stream_line(void *to, const void *from)
+{
+	const __m128i *s = from;
+	__m128i *d = to;
+	__m128i a = _mm_loadu_si128(s);
+	__m128i b = _mm_loadu_si128(s + 1);
+	__m128i c = _mm_loadu_si128(s + 2);
+	__m128i e = _mm_loadu_si128(s + 3);
+
+	_mm_stream_si128(d, a);
+	_mm_stream_si128(d + 1, b);
+	_mm_stream_si128(d + 2, c);
+	_mm_stream_si128(d + 3, e);
+}
+
+/** cpu_stream_fence() - Stores past the caches before all later stores */
+static inline void cpu_stream_fence(void)
+{
+	_mm_sfence();
+}
 
 static inline void cpu_copy_line(void *to, const void *from)
 {
@@ -112,6 +135,16 @@ static inline void cpu_copy_line(void *to, const void *from)
 }
 #else
 #define CPU_COPY_BY_LINES	0
+#define CPU_STREAM_STORES	0
+
+static inline void cpu_stream_line(void *to, const void *from)
+{
+	memcpy(to, from, 64);
+}
+
+static inline void cpu_stream_fence(void)
+{
+}
 
 static inline void cpu_copy_line(void *to, const void *from)
 {

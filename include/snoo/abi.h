@@ -52,7 +52,7 @@
  */
 #define SNOO_ABI_MAJOR	0
 #define SNOO_ABI_MINOR	4	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
-				 * 4: LOAN, meetings */
+				 * 4: LOAN, meetings, read_ns */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -397,12 +397,13 @@ struct snoo_abi_desc {
 	alignas(SNOO_ABI_LINE)
 	_Atomic uint64_t word;
 	_Atomic uint32_t units;
-	uint32_t reserved0;
+	_Atomic uint32_t read_ns;	/* receiver, before BUSY -> FREE: how
+					 * long its copy took; 0: not told */
 	uint64_t reserved[6];
 };
 
 SNOO_ABI_AT(struct snoo_abi_desc, units, 8);
-
+SNOO_ABI_AT(struct snoo_abi_desc, read_ns, 12);
 SNOO_ABI_SIZE(struct snoo_abi_desc, SNOO_ABI_LINE);
 
 #define SNOO_ABI_DESC_HOME_SHIFT	8

@@ -74,7 +74,7 @@ static void arena(void)
 	SIZE(snoo_abi_desc);
 	FIELD(snoo_abi_desc, word);
 	FIELD(snoo_abi_desc, units);
-	FIELD(snoo_abi_desc, reserved0);
+	FIELD(snoo_abi_desc, read_ns);
 	FIELD(snoo_abi_desc, reserved);
 	SIZE(snoo_abi_register);
 	FIELD(snoo_abi_register, peer);

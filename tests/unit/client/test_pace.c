@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* test_pace.c - the faster way of filling blocks is found, and found again */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "client/pace.h"
+#include "shm/copy.h"
+
+#define BLOCK 65536u
+
+static unsigned int far_of_last;	/* blocks of the last run that were */
+
+/* @n blocks on a machine where the receiver's copies take these times. */
+static void run(struct pace *p, unsigned int n, uint64_t cached_ns,
+		uint64_t far_ns)
+{
+	far_of_last = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		bool far = pace_next(p);
+
+		far_of_last += far;
+		pace_filled(p, far, BLOCK, 3000);
+		pace_read(p, far, BLOCK, far ? far_ns : cached_ns);
+	}
+}
+
+static void test_caches_that_are_near_are_used(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	run(&p, 20000, 3000, 6000);
+	assert_false(p.far);
+	if (SHM_COPY_FAR)
+		assert_true(far_of_last > 0);	/* it was tried */
+	assert_true(far_of_last < 20000 / 50);	/* and rarely */
+}
+
+static void test_caches_that_are_far_are_passed_by(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	if (!SHM_COPY_FAR)
+		skip();
+	run(&p, 200, 32000, 6000);
+	assert_true(p.far);
+	run(&p, 20000, 32000, 6000);
+	assert_true(far_of_last > 20000 - 20000 / 50);
+}
+
+/* The host moves a virtual processor: both ways, within a few MiB. */
+static void test_a_change_is_noticed(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	if (!SHM_COPY_FAR)
+		skip();
+	run(&p, 20000, 3000, 6000);
+	run(&p, 100, 32000, 6000);
+	assert_true(p.far);
+	run(&p, 20000, 32000, 6000);
+	/* Nothing got slower: only the next try shows it. */
+	run(&p, 3000, 3000, 6000);
+	assert_false(p.far);
+}
+
+/* A little better is not worth going to and fro. */
+static void test_ways_that_are_alike_do_not_alternate(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	run(&p, 20000, 3000, 2700);
+	assert_false(p.far);
+}
+
+static void test_a_rank_that_did_not_run_changes_nothing(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	run(&p, 5000, 3000, 6000);
+	for (int i = 0; i < 20; i++) {
+		pace_read(&p, false, BLOCK, 50000000);
+		run(&p, 100, 3000, 6000);
+	}
+	assert_false(p.far);
+}
+
+/* An older receiver, or one that lies. */
+static void test_a_receiver_that_says_nothing_gets_cached_blocks(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		pace_filled(&p, pace_next(&p), BLOCK, 3000);
+	assert_false(p.far);
+	for (int i = 0; i < 1000; i++) {
+		bool far = pace_next(&p);
+
+		pace_filled(&p, far, BLOCK, 3000);
+		pace_read(&p, far, BLOCK, i % 2 ? UINT64_C(1) << 32 : 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_caches_that_are_near_are_used),
+		cmocka_unit_test(test_caches_that_are_far_are_passed_by),
+		cmocka_unit_test(test_a_change_is_noticed),
+		cmocka_unit_test(test_ways_that_are_alike_do_not_alternate),
+		cmocka_unit_test(test_a_rank_that_did_not_run_changes_nothing),
+		cmocka_unit_test(
+			test_a_receiver_that_says_nothing_gets_cached_blocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
