@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pair.sh - two ranks: latency, bandwidth, rate, barrier; and what limits them
+# pair.sh - two ranks: latency, bandwidth, rate, barrier, loans; what limits them
 # shellcheck shell=bash disable=SC2034,SC2154
 #
 #   pair_round ROUND         one round of all libraries in $apis, in turn
@@ -9,6 +9,8 @@
 # be used.
 #
 # Needs sample.sh, ucx.sh; $apis, $sizes, $cma_sizes, $MS, $ROUNDS.
+
+LOANS=(64 4K 64K 1M)
 
 pair_round() {
 	local r=$1 api
@@ -20,6 +22,8 @@ pair_round() {
 		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${sizes[@]:1}"
 		sample "$api" "$r" run "$api" 2 barrier -t "$MS"
 	done
+	show "round $r of $ROUNDS: snoo, loans"
+	sample snoo "$r" run snoo 2 loan -t "$MS" "${LOANS[@]}"
 	for api in "${apis[@]/%/_nocma}"; do
 		[[ $api != snoo* ]] || continue
 		show "round $r of $ROUNDS: $api"

@@ -5,7 +5,7 @@
 # Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--only PART,...]
 #		      [--peers PEER,...] [--out FOLDER]
 #
-#   pair      two ranks: latency, bandwidth, rate, barrier	(pair.sh)
+#   pair      two ranks: latency, bandwidth, rate, barrier, loans (pair.sh)
 #   crowd     more ranks than cores				(crowd.sh)
 #   growth    one job of 2 to 256 ranks				(growth.sh)
 #   shares    jobs that compete for a pool that is short	(shares.sh)
@@ -91,7 +91,7 @@ part() {
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
 	bench/stream bench/barrier bench/ring bench/allreduce bench/beside \
-	bench/growth bench/flow bench/tail bench/copy bench/micro/line
+	bench/loan bench/growth bench/flow bench/tail bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
 sample_begin

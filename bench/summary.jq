@@ -50,6 +50,11 @@ def points(name; want; value; less): points(name; want; value; less; null);
 def crowd(name; value): points(name; .ranks > 2; value; true)
 	| map({pattern: name} + .);
 
+# A loan costs the same whatever its size: each against the smallest.
+def loans: points("loan"; true; .ns / 2; true)
+	| .[0] as $first
+	| map({bytes, snoo, ratio_first: (.snoo.median / $first.snoo.median)});
+
 # ---- growth ----
 
 def growth:
@@ -200,9 +205,8 @@ def latency_limit: if $two == null then null
 		tail: tails
 	},
 	idle: ([.[] | select(.bench == "idle") | {ranks, seconds, ticks, ns}] | max_by(.ticks)),
-	loan_ratio: ([.[] | select(.bench == "loan")]
-		| [map(select(.bytes == 1048576) | .ns), map(select(.bytes == 64) | .ns)]
-		| if all(.[]; length > 0) then (.[0] | median) / (.[1] | median) else null end),
+	loan_ns: loans,
+	loan_ratio: (loans | map(select(.bytes == 1048576) | .ratio_first) | .[0]),
 	vm: ($vm | if . then {date: .machine.date, guests, seconds} else null end),
 	failures: ([.[] | select(.bench == "failed")] | group_by([.api, .command, .status])
 		| map({api: .[0].api, command: .[0].command, status: .[0].status, times: length}))

@@ -62,6 +62,9 @@ def row($p): (.bytes | human | cell(9)) + "  " + (.bytes | path($p) | left(9)) +
   "",
   "Barrier of 2 ranks, ns",
   (.barrier_ns[] | " " * 20 + point),
+  "",
+  "Loans, one way, ns: built in the pool and read there; against the smallest",
+  (.loan_ns[] | (.bytes | human | cell(9)) + " " * 11 + (.snoo | ours) + (.ratio_first | times)),
   ""
    else empty end),
   (if (.crowd | length) > 0 then

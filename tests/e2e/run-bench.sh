@@ -56,7 +56,7 @@ fi
 is "nobody failed" "$(q '.failures | length')" 0
 is "what was measured has a verdict" \
 	"$(q '[.targets[] | select(.met == null) | .what] | length')" \
-	"$(q 'if [.latency_ns[].best_peer] | any then 9 else 14 end')"
+	"$(q 'if [.latency_ns[].best_peer] | any then 8 else 13 end')"
 like "the tables are printed" "$text" 'One-way latency.*Bandwidth.*Barrier.*What was to be reached'
 ok "and kept" grep -q 'One-way latency' "$out/bench/bench.txt"
 
