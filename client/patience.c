@@ -30,6 +30,11 @@
  *    so a wrong guess costs little, and one who computes for ever beside us
  *    costs us 1/LEARNT of our time in trials.  When the number of ranks on the
  *    core changes, that is forgotten.
+ *  - Messages that came without a sleep buy off what slow yields have lost,
+ *    each the sleep that it saved: a slice of time lost is nothing to a pair
+ *    that then talks for a slice. But one message between two slices, as there
+ *    always is if the two that talk share the core with one who computes, makes
+ *    good for neither.
  *
  * A wait in which everybody on the core polls ends after spin_ns for each of
  * them, since each gets only its share of the time.
@@ -121,25 +126,38 @@ void patience_sleep_until(struct patience *p, uint32_t sharers,
 			  uint64_t until_ns)
 {
 	p->unpaid = 0;
+	p->lost_ns = 0;
 	p->sleep_until_ns = until_ns;
 	p->sleep_sharers = sharers;
 }
 
+/* @n times no sleep: that buys off as much of what slow yields have lost. */
+static void paid(struct patience *p, uint64_t n)
+{
+	uint64_t saved = sleep_costs(p);
+
+	if (n > p->lost_ns / saved)
+		p->lost_ns = 0;
+	else
+		p->lost_ns -= n * saved;
+	if (p->lost_ns == 0)
+		p->unpaid = 0;
+}
+
 void patience_yielded(struct patience *p, struct patience_wait *w,
 		      uint32_t sharers, uint64_t took_ns, bool work,
-		      uint64_t now_ns)
+		      uint64_t messages, uint64_t now_ns)
 {
 	uint64_t pays = pays_up_to(p, sharers), learnt;
 
 	w->alone = took_ns < p->yield_ns;
-	if (took_ns <= pays) {
-		if (work)
-			p->unpaid = 0;
+	paid(p, messages - p->messages + (work && took_ns <= pays));
+	p->messages = messages;
+	if (took_ns <= pays)
 		return;
-	}
 	if (work && took_ns <= FAR * pays)
 		return;
-	p->lost_ns = p->unpaid ? p->lost_ns + took_ns : took_ns;
+	p->lost_ns += took_ns;
 	if (++p->unpaid < UNPAID_MAX)
 		return;
 	learnt = p->lost_ns < LEARNT_MAX_NS / LEARNT ? p->lost_ns * LEARNT

@@ -25,8 +25,9 @@ struct patience {
 	uint32_t wake_ns;	/* to wake who sleeps on an idle core */
 	uint32_t yield_ns;	/* to give the core to one that polls */
 	uint32_t hand_ns;	/* to wake who sleeps on this core */
-	uint32_t unpaid;	/* yields that went far, since one paid */
-	uint64_t lost_ns;	/* the time of those */
+	uint32_t unpaid;	/* yields that went far, not bought off */
+	uint64_t lost_ns;	/* the time of those, less what paid since */
+	uint64_t messages;	/* received, at the last yield */
 	uint64_t sleep_until_ns;	/* yields did not pay: none before */
 	uint32_t sleep_sharers;	/* with so many on the core */
 };
@@ -77,10 +78,11 @@ void patience_sleep_until(struct patience *p, uint32_t sharers,
  * patience_yielded() - What a yield came to
  * @took_ns:	Until we ran again
  * @work:	There was something for us then
+ * @messages:	That we have received since the beginning, without it
  * @now_ns:	CLOCK_MONOTONIC
  */
 void patience_yielded(struct patience *p, struct patience_wait *w,
 		      uint32_t sharers, uint64_t took_ns, bool work,
-		      uint64_t now_ns);
+		      uint64_t messages, uint64_t now_ns);
 
 #endif /* CLIENT_PATIENCE_H */

@@ -183,7 +183,7 @@ static void show_call(struct snoo *ctx, enum snoo_abi_call call, uint64_t now)
 static void give_way(struct snoo *ctx, struct idle *idle, uint32_t sharers,
 		     uint64_t now)
 {
-	uint64_t after;
+	uint64_t after, messages = shm_counter(ctx->me, SHM_COUNT_received);
 	bool work;
 
 	shm_count(ctx->me, SHM_COUNT_yields, 1);
@@ -191,7 +191,7 @@ static void give_way(struct snoo *ctx, struct idle *idle, uint32_t sharers,
 	after = clock_ns();
 	work = progress(ctx) > 0;
 	patience_yielded(&ctx->patience, &idle->patience, sharers, after - now,
-			 work, after);
+			 work, messages, after);
 }
 
 static int wait_a_little(struct snoo *ctx, struct idle *idle,

@@ -19,7 +19,7 @@
 
 static struct patience p;
 static struct patience_wait w;
-static uint64_t now;
+static uint64_t now, messages;
 
 static int setup(void **state)
 {
@@ -27,6 +27,7 @@ static int setup(void **state)
 	patience_init(&p, SPIN, false, WAKE, YIELD, HAND);
 	patience_anew(&w);
 	now = UINT64_C(1000000000);
+	messages = 0;
 	return 0;
 }
 
@@ -38,7 +39,7 @@ static enum patience_way way(uint32_t sharers, uint64_t waited)
 static void yielded(uint32_t sharers, uint64_t took, bool work)
 {
 	now += took;
-	patience_yielded(&p, &w, sharers, took, work, now);
+	patience_yielded(&p, &w, sharers, took, work, messages, now);
 }
 
 static void test_alone_on_the_core_we_spin_then_sleep(void **state)
@@ -127,17 +128,50 @@ static void test_work_that_took_a_little_longer_is_no_loss(void **state)
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
 }
 
-static void test_a_yield_that_pays_begins_a_new_count(void **state)
+static void test_yields_that_pay_buy_off_what_others_lost(void **state)
 {
 	(void)state;
 	yielded(2, LATE, false);
-	yielded(2, 2 * YIELD, true);
+	for (unsigned int saved = 0; saved < LATE; saved += WAKE)
+		yielded(2, 2 * YIELD, true);
 	yielded(2, LATE, false);
 	assert_int_equal(way(2, 0), PATIENCE_YIELD);
 	/* One that met only others that poll says nothing. */
 	yielded(2, 2 * YIELD, false);
 	yielded(2, LATE, false);
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+}
+
+/* A pair that talks for a slice, then another one. */
+static void test_many_messages_between_two_slices_pay_for_them(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(way(2, 0), PATIENCE_YIELD);
+		yielded(2, LATE, true);
+		patience_anew(&w);
+		messages += LATE / WAKE + 1;
+	}
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	/* Too few. */
+	yielded(2, LATE, true);
+	messages += LATE / WAKE / 2;
+	yielded(2, LATE, true);
+	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+}
+
+/* Two that talk and one who computes, all on one core. */
+static void test_one_that_pays_between_two_slices_buys_off_neither(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(way(3, 0), PATIENCE_YIELD);
+		yielded(3, LATE, true);
+		patience_anew(&w);
+		yielded(3, 2 * YIELD, true);
+		patience_anew(&w);
+	}
+	assert_int_equal(way(3, 0), PATIENCE_SLEEP);
 }
 
 static void test_a_cheap_lesson_is_soon_forgotten(void **state)
@@ -222,7 +256,9 @@ int main(void)
 		T(test_two_far_yields_for_nothing_and_we_sleep),
 		T(test_late_is_late_whatever_it_brought),
 		T(test_work_that_took_a_little_longer_is_no_loss),
-		T(test_a_yield_that_pays_begins_a_new_count),
+		T(test_yields_that_pay_buy_off_what_others_lost),
+		T(test_many_messages_between_two_slices_pay_for_them),
+		T(test_one_that_pays_between_two_slices_buys_off_neither),
 		T(test_a_cheap_lesson_is_soon_forgotten),
 		T(test_it_is_forgotten_when_ranks_come_or_go),
 		T(test_with_nobody_there_we_spin_and_ask_again),
