@@ -121,6 +121,29 @@ static struct lend_block *eager_block(struct snoo *ctx, struct peer *p,
 	return lend_take(ctx, size, bytes, p, false);
 }
 
+static uint32_t sharers(const struct snoo_abi_rank *r)
+{
+	/* Relaxed: a hint from the daemon. */
+	return atomic_load_explicit(&r->sharers, memory_order_relaxed);
+}
+
+/*
+ * Larger messages are offered, so that both copies overlap and nothing of them
+ * lies about.  With either side on a core that it shares, each answer takes a
+ * turn of that core, which is more than can overlap in one block.  Who has
+ * buffers in the pool may be sending from one, which saves the copy.
+ */
+static uint64_t eager_limit(const struct snoo *ctx, const struct peer *p)
+{
+	uint64_t large = ctx->lend[LEND_LARGE].bytes;
+
+	if (ctx->eager_bytes > 0 && large > ctx->eager_bytes &&
+	    list_empty(&ctx->allocs) &&
+	    (sharers(ctx->me) > 1 || sharers(p->there) > 1))
+		return large;
+	return ctx->eager_bytes;
+}
+
 static bool push_block(struct snoo *ctx, struct peer *p,
 		       struct snoo_request *req)
 {
@@ -129,7 +152,7 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 	struct lend_block *b;
 	uint64_t *words;
 
-	if (req->len > ctx->eager_bytes ||
+	if (req->len > eager_limit(ctx, p) ||
 	    req->len > ctx->lend[size].bytes || !lend_allowed(ctx, req->len))
 		return false;
 	b = eager_block(ctx, p, size, (uint32_t)req->len);

@@ -95,6 +95,41 @@ static void test_every_size_arrives_whole(void **state)
 	assert_int_equal(shm_counter(w->ctx[0]->me, SHM_COUNT_pieces), 0);
 }
 
+static void share_core(struct world *w, uint32_t rank, uint32_t n)
+{
+	atomic_store_explicit(&w->ctx[rank]->me->sharers, n,
+			      memory_order_relaxed);
+}
+
+static uint64_t streamed(struct world *w)
+{
+	return shm_counter(w->ctx[0]->me, SHM_COUNT_sent_streamed);
+}
+
+static void test_on_a_shared_core_a_large_block_is_eager(void **state)
+{
+	struct world *w = *state;
+	size_t large = w->ctx[0]->lend[LEND_LARGE].bytes;
+	uint64_t eager = w->ctx[0]->eager_bytes;
+
+	assert_true(large > eager);
+	carry(w, large, 1);
+	assert_int_equal(streamed(w), 1);
+	for (uint32_t rank = 0; rank < 2; rank++) {
+		share_core(w, rank, 2);
+		carry(w, large, 2);
+		assert_int_equal(streamed(w), 1 + rank);
+		carry(w, large + 1, 3);
+		assert_int_equal(streamed(w), 2 + rank);
+		share_core(w, rank, 1);
+	}
+	/* Nothing is, if that is what the configuration says. */
+	share_core(w, 0, 2);
+	w->ctx[0]->eager_bytes = 0;
+	carry(w, large, 4);
+	assert_int_equal(streamed(w), 4);
+}
+
 static void test_without_blocks_pieces_carry_it(void **state)
 {
 	struct world *w = *state;
@@ -650,6 +685,7 @@ int main(void)
 #define T4(name) cmocka_unit_test_setup_teardown(name, setup_four, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_every_size_arrives_whole),
+		T(test_on_a_shared_core_a_large_block_is_eager),
 		cmocka_unit_test_setup_teardown(
 			test_without_blocks_pieces_carry_it, setup_tiny,
 			teardown),
