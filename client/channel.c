@@ -348,7 +348,7 @@ int channel_moved(struct snoo *ctx, struct peer *p, uint64_t offset)
 void channel_tell(struct snoo *ctx, struct peer *p)
 {
 	if (shm_rx_tell(&p->rx))
-		channel_wake(ctx, p);
+		channel_returned(ctx, p);
 }
 
 static void forget_rx(struct snoo *ctx, struct peer *p)

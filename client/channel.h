@@ -61,6 +61,15 @@ static inline void channel_wake(struct snoo *ctx, struct peer *p)
 		channel_ring(ctx, p, wake);
 }
 
+/** channel_returned() - The same for lines and blocks that we have given back */
+static inline void channel_returned(struct snoo *ctx, struct peer *p)
+{
+	enum shm_wake wake = shm_wake_returned(p->there, ctx->rank);
+
+	if (wake != SHM_WAKE_NONE)
+		channel_ring(ctx, p, wake);
+}
+
 /**
  * channel_answer() - Publish ACCEPT, DONE or CANCEL, or queue it
  *

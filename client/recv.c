@@ -63,7 +63,7 @@ void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
 	shm_block_give(shm_region_desc(&ctx->region, unit), p->slot,
 		       generation);
 	SNOO_TESTPOINT("recv_given");
-	channel_wake(ctx, p);
+	channel_returned(ctx, p);
 }
 
 void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,

@@ -67,6 +67,27 @@ static inline enum shm_wake shm_wake_check(struct snoo_abi_rank *rank,
 }
 
 /**
+ * shm_wake_returned() - The same, when lines or a block were given back
+ *
+ * Nobody is woken for that who names the source that it wants: it has nothing
+ * under way but that receive, so it waits for no room.  When it has, it arms
+ * anew, for any source, and looks.
+ */
+static inline enum shm_wake shm_wake_returned(struct snoo_abi_rank *rank,
+					      uint32_t source)
+{
+	uint64_t word;
+
+	/* SLEEP, as above: what was given back, then the wait word. */
+	atomic_thread_fence(memory_order_seq_cst);
+	word = atomic_load_explicit(&rank->wait, memory_order_relaxed);
+	if (wake_mode(word) == SNOO_ABI_POLLING ||
+	    wake_wanted(word) != SNOO_ABI_ANY)
+		return SHM_WAKE_NONE;
+	return shm_wake_slow(rank, source, word);
+}
+
+/**
  * shm_wake_arm() - Say how we wait from now on; look again afterwards
  * @rank:	Our own slot
  *

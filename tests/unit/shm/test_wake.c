@@ -42,6 +42,28 @@ static void test_the_word_keeps_its_fields_apart(void **state)
 	assert_int_equal(wake_wanted(w), 0x12345678);
 }
 
+/* Room wakes those who may be waiting for some. */
+static void test_what_was_given_back_wakes_who_wants_anything(void **state)
+{
+	(void)state;
+	shm_wake_arm(&slot, SNOO_ABI_ASLEEP_FUTEX, 3);
+	assert_int_equal(shm_wake_returned(&slot, 3), SHM_WAKE_NONE);
+	assert_int_equal(bits(0), 0);
+	assert_int_equal(shm_wake_check(&slot, 3), SHM_WAKE_FUTEX);
+	clear(0);
+	shm_wake_arm(&slot, SNOO_ABI_ASLEEP_FUTEX, SNOO_ABI_ANY);
+	assert_int_equal(shm_wake_returned(&slot, 3), SHM_WAKE_FUTEX);
+	assert_int_equal(bits(0), 1u << 3);
+	clear(0);
+	shm_wake_arm(&slot, SNOO_ABI_SUMMARY, SNOO_ABI_ANY);
+	assert_int_equal(shm_wake_returned(&slot, 4), SHM_WAKE_NONE);
+	assert_int_equal(bits(0), 1u << 4);
+	clear(0);
+	shm_wake_arm(&slot, SNOO_ABI_POLLING, SNOO_ABI_ANY);
+	assert_int_equal(shm_wake_returned(&slot, 5), SHM_WAKE_NONE);
+	assert_int_equal(bits(0), 0);
+}
+
 /* A fresh slot is zero: that must mean polling, and ring nobody. */
 static void test_a_fresh_slot_polls(void **state)
 {
@@ -169,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_the_word_keeps_its_fields_apart),
+		T(test_what_was_given_back_wakes_who_wants_anything),
 		T(test_a_fresh_slot_polls),
 		T(test_arm_writes_the_word_and_nothing_else),
 		T(test_each_mode_has_its_own_bell),
