@@ -72,7 +72,7 @@ static uint32_t patience(const struct snoo *ctx, bool shared)
 		return MEET_SPINS;
 	/* We and our mates, and perhaps the daemon: nobody else is kept off. */
 	return atomic_load_explicit(&ctx->me->sharers, memory_order_relaxed) <=
-			       ctx->meet.nmates + 2 ? MEET_LAST : MEET_SPINS;
+			       ctx->mates.n + 2 ? MEET_LAST : MEET_SPINS;
 }
 
 /*

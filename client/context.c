@@ -13,7 +13,7 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/loan.h"
-#include "client/meet.h"
+#include "client/mates.h"
 #include "client/order.h"
 #include "client/regs.h"
 
@@ -51,7 +51,7 @@ void context_free(struct snoo *ctx)
 	request_fini(ctx);
 	token_fini(&ctx->offers);
 	token_fini(&ctx->accepts);
-	meet_fini(ctx);
+	mates_fini(ctx);
 	free(ctx->coll_room);
 	free(ctx->peers);
 	free(ctx->rx);

@@ -28,6 +28,7 @@
  *   lend.c            our grant of blocks
  *   alloc.c           buffers in the pool
  *   loan.c            blocks that messages are built in and read from
+ *   mates.c           which ranks of the job share our core
  *   pace.c            cached stores or others: what is faster to a peer
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
@@ -258,6 +259,12 @@ struct bells {
 	int *fd;			/* that we listen to */
 };
 
+/** struct mates - The others on our core, beginning after us; see mates.c */
+struct mates {
+	uint32_t *rank;
+	uint32_t n;
+};
+
 /** struct meet - Where all ranks of the job meet; see meet.c */
 struct meet {
 	bool known;			/* `on` is settled */
@@ -273,9 +280,7 @@ struct meet {
 	int error;			/* why it will not be; negative errno */
 	uint64_t what, bytes;		/* of `number`, while it is due */
 	size_t carried;			/* by the meetings before, likewise */
-	uint32_t *mates;		/* other ranks on our core */
-	uint32_t nmates;
-	uint32_t mate;			/* the first one not seen yet */
+	uint32_t mate;			/* the first of our mates not seen yet */
 	uint32_t since;			/* meetings since we looked who that is */
 	uint32_t late;			/* yields that came to one who computes */
 	uint64_t lost_ns;		/* by those, less what the others saved */
@@ -326,6 +331,7 @@ struct snoo {
 	uint32_t going;			/* peers whose last lines we read */
 	bool started;			/* all ranks are there */
 	int core;
+	struct mates mates;
 
 	struct session session;
 	struct registers registers;

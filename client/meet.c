@@ -14,9 +14,8 @@
 
 #include "client/meet.h"
 
-#include <stdlib.h>
-
 #include "client/channel.h"
+#include "client/mates.h"
 #include "client/member.h"
 
 #define MEET_AGAIN	1024	/* meetings until we look again who is where */
@@ -28,11 +27,6 @@ int meet_ready(struct snoo *ctx)
 
 	if (m->known)
 		return m->on ? 0 : -EOPNOTSUPP;
-	if (ctx->size > 0 && !m->mates) {
-		m->mates = calloc(ctx->size, sizeof(*m->mates));
-		if (!m->mates)
-			return -ENOMEM;
-	}
 	area = ctx->size == ctx->capacity ? shm_job_meets(&ctx->job) : NULL;
 	m->known = true;
 	m->on = area != NULL;
@@ -42,49 +36,21 @@ int meet_ready(struct snoo *ctx)
 	return 0;
 }
 
-void meet_fini(struct snoo *ctx)
-{
-	free(ctx->meet.mates);
-}
-
-/* A hint: who has moved since, or shares our core unseen, costs time only. */
-static void find_mates(struct snoo *ctx)
-{
-	struct meet *m = &ctx->meet;
-
-	m->since = 0;
-	m->nmates = 0;
-	if (ctx->core < 0)
-		return;
-	/* Begin after ourselves: who comes next is most often not there yet. */
-	for (uint32_t i = 1; i < ctx->size; i++) {
-		struct peer *p = &ctx->peers[(ctx->rank + i) % ctx->size];
-
-		if (p->state != PEER_LIVE || !channel_meet(ctx, p))
-			continue;
-		/* Relaxed: the daemon's word, for this only. */
-		if (atomic_load_explicit(&p->there->core,
-					 memory_order_relaxed) ==
-		    (uint32_t)ctx->core)
-			m->mates[m->nmates++] = p->rank;
-	}
-}
-
 bool meet_mate(struct snoo *ctx)
 {
 	struct meet *m = &ctx->meet;
 
 	if (m->from != ENGINE_ANY) {
-		for (uint32_t i = 0; i < m->nmates; i++) {
-			if (m->mates[i] == m->from)
+		for (uint32_t i = 0; i < ctx->mates.n; i++) {
+			if (ctx->mates.rank[i] == m->from)
 				return true;
 		}
 		return false;
 	}
-	while (m->mate < m->nmates &&
-	       shm_meet_there(&m->area, m->mates[m->mate], m->until))
+	while (m->mate < ctx->mates.n &&
+	       shm_meet_there(&m->area, ctx->mates.rank[m->mate], m->until))
 		m->mate++;
-	return m->mate < m->nmates;
+	return m->mate < ctx->mates.n;
 }
 
 static void wake_all(struct snoo *ctx)
@@ -119,8 +85,10 @@ static void begin(struct snoo *ctx, uint64_t number)
 {
 	struct meet *m = &ctx->meet;
 
-	if (m->number == 0 || ++m->since >= MEET_AGAIN)
-		find_mates(ctx);
+	if (m->number == 0 || ++m->since >= MEET_AGAIN) {
+		m->since = 0;
+		mates_find(ctx);
+	}
 	m->number = number;
 	shm_count(ctx->me, SHM_COUNT_meetings, 1);
 }

@@ -8,8 +8,7 @@
 /**
  * meet_ready() - Does the job have a place to meet?  Once it has started
  *
- * Return: 0; -EOPNOTSUPP: no stated size, or somebody who does not know how;
- * -ENOMEM
+ * Return: 0; -EOPNOTSUPP: no stated size, or somebody who does not know how
  */
 int meet_ready(struct snoo *ctx);
 
@@ -36,7 +35,5 @@ int meet_look(struct snoo *ctx);
 
 /** meet_mate() - Is it somebody on our core that we wait for? */
 bool meet_mate(struct snoo *ctx);
-
-void meet_fini(struct snoo *ctx);
 
 #endif /* CLIENT_MEET_H */
