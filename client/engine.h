@@ -263,6 +263,7 @@ struct bells {
 struct mates {
 	uint32_t *rank;
 	uint32_t n;
+	uint32_t sharers;		/* ranks on the core, as we looked */
 };
 
 /** struct meet - Where all ranks of the job meet; see meet.c */

@@ -16,6 +16,14 @@
  */
 void mates_find(struct snoo *ctx);
 
+/**
+ * mates_messages() - Messages that they and we have received so far
+ *
+ * Large ones count more than once. Without those of ranks that cannot be seen:
+ * of other jobs, of open ones.
+ */
+uint64_t mates_messages(struct snoo *ctx);
+
 void mates_fini(struct snoo *ctx);
 
 #endif /* CLIENT_MATES_H */

@@ -26,15 +26,16 @@
  *    for us: somebody computes.  So he does if it took several times as long,
  *    whatever was there then: with two that yield beside one who computes
  *    there always is something, a time slice late.  After two of those we
- *    sleep at once, also in the next waits, for LEARNT times what they cost:
- *    so a wrong guess costs little, and one who computes for ever beside us
- *    costs us 1/LEARNT of our time in trials.  When the number of ranks on the
- *    core changes, that is forgotten.
- *  - Messages that came without a sleep buy off what slow yields have lost,
- *    each the sleep that it saved: a slice of time lost is nothing to a pair
- *    that then talks for a slice. But one message between two slices, as there
- *    always is if the two that talk share the core with one who computes, makes
- *    good for neither.
+ *    sleep at once, also in the next waits, for LEARNT_FIRST times what they
+ *    cost, twice as long each time that it turns out again, up to LEARNT_LAST:
+ *    so a wrong guess costs little, as when many start at once, and one who
+ *    computes for ever beside us costs us 1/LEARNT_LAST of our time in trials.
+ *    When the number of ranks on the core changes, that is forgotten.
+ *  - But if ranks of our job have that core, and talk, nobody has lost anything:
+ *    a pair that talks for a slice, while all others wait for theirs, does best.
+ *    So every message that came to a rank on this core meanwhile (mates.c) buys
+ *    off the sleep that it saved. A slice of one who computes is worth more than
+ *    the few that come between two of them.
  *
  * A wait in which everybody on the core polls ends after spin_ns for each of
  * them, since each gets only its share of the time.
@@ -46,7 +47,8 @@
 #define USUAL_HAND_NS  2400u
 #define UNPAID_MAX     2u  /* then we sleep */
 #define FAR	       4u  /* times what pays: late, whatever it brought */
-#define LEARNT	       20u /* times what it cost to learn it */
+#define LEARNT_FIRST   4u  /* times what it cost to learn it, */
+#define LEARNT_LAST    20u /* and if it is learnt again and again */
 #define LEARNT_MAX_NS  UINT64_C(1000000000)
 #define ALONE_ROUNDS   16u /* looks between two yields, if nobody is there */
 
@@ -70,6 +72,7 @@ void patience_init(struct patience *p, uint64_t spin_ns, bool fixed,
 		.wake_ns = cost(wake_ns, USUAL_WAKE_NS),
 		.yield_ns = cost(yield_ns, USUAL_YIELD_NS),
 		.hand_ns = cost(hand_ns, USUAL_HAND_NS),
+		.lesson = LEARNT_FIRST,
 	};
 }
 
@@ -131,36 +134,44 @@ void patience_sleep_until(struct patience *p, uint32_t sharers,
 	p->sleep_sharers = sharers;
 }
 
-/* @n times no sleep: that buys off as much of what slow yields have lost. */
+/* @n messages without a sleep: that buys off as much of what was lost. */
 static void paid(struct patience *p, uint64_t n)
 {
 	uint64_t saved = sleep_costs(p);
 
-	if (n > p->lost_ns / saved)
-		p->lost_ns = 0;
-	else
-		p->lost_ns -= n * saved;
 	if (p->lost_ns == 0)
-		p->unpaid = 0;
+		return;
+	if (n <= p->lost_ns / saved) {
+		p->lost_ns -= n * saved;
+		return;
+	}
+	p->lost_ns = 0;
+	p->unpaid = 0;
+	p->lesson = LEARNT_FIRST;
+}
+
+bool patience_late(const struct patience *p, uint32_t sharers,
+		   uint64_t took_ns, bool work)
+{
+	return took_ns > (work ? FAR : 1) * pays_up_to(p, sharers);
 }
 
 void patience_yielded(struct patience *p, struct patience_wait *w,
 		      uint32_t sharers, uint64_t took_ns, bool work,
 		      uint64_t messages, uint64_t now_ns)
 {
-	uint64_t pays = pays_up_to(p, sharers), learnt;
+	uint64_t learnt;
 
 	w->alone = took_ns < p->yield_ns;
-	paid(p, messages - p->messages + (work && took_ns <= pays));
+	if (!patience_late(p, sharers, took_ns, work))
+		return;
+	paid(p, messages - p->messages);
 	p->messages = messages;
-	if (took_ns <= pays)
-		return;
-	if (work && took_ns <= FAR * pays)
-		return;
 	p->lost_ns += took_ns;
 	if (++p->unpaid < UNPAID_MAX)
 		return;
-	learnt = p->lost_ns < LEARNT_MAX_NS / LEARNT ? p->lost_ns * LEARNT
-						     : LEARNT_MAX_NS;
+	learnt = p->lost_ns < LEARNT_MAX_NS / p->lesson ?
+			 p->lost_ns * p->lesson : LEARNT_MAX_NS;
+	p->lesson = 2 * p->lesson < LEARNT_LAST ? 2 * p->lesson : LEARNT_LAST;
 	patience_sleep_until(p, sharers, now_ns + learnt);
 }

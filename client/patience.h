@@ -27,7 +27,8 @@ struct patience {
 	uint32_t hand_ns;	/* to wake who sleeps on this core */
 	uint32_t unpaid;	/* yields that went far, not bought off */
 	uint64_t lost_ns;	/* the time of those, less what paid since */
-	uint64_t messages;	/* received, at the last yield */
+	uint64_t messages;	/* on this core, at the last one */
+	uint32_t lesson;	/* how many times that the next one holds */
 	uint64_t sleep_until_ns;	/* yields did not pay: none before */
 	uint32_t sleep_sharers;	/* with so many on the core */
 };
@@ -74,11 +75,16 @@ enum patience_way patience_way(const struct patience *p,
 void patience_sleep_until(struct patience *p, uint32_t sharers,
 			  uint64_t until_ns);
 
+/** patience_late() - Has somebody had the core for so long that it may not pay? */
+bool patience_late(const struct patience *p, uint32_t sharers,
+		   uint64_t took_ns, bool work);
+
 /**
  * patience_yielded() - What a yield came to
  * @took_ns:	Until we ran again
  * @work:	There was something for us then
- * @messages:	That we have received since the beginning, without it
+ * @messages:	That the ranks on our core have received since the beginning;
+ *		matters only if patience_late()
  * @now_ns:	CLOCK_MONOTONIC
  */
 void patience_yielded(struct patience *p, struct patience_wait *w,

@@ -33,6 +33,7 @@
 
 #include "client/bells.h"
 #include "client/channel.h"
+#include "client/mates.h"
 #include "client/news.h"
 #include "client/patience.h"
 #include "client/progress.h"
@@ -183,15 +184,18 @@ static void show_call(struct snoo *ctx, enum snoo_abi_call call, uint64_t now)
 static void give_way(struct snoo *ctx, struct idle *idle, uint32_t sharers,
 		     uint64_t now)
 {
-	uint64_t after, messages = shm_counter(ctx->me, SHM_COUNT_received);
+	uint64_t took, after, messages = 0;
 	bool work;
 
 	shm_count(ctx->me, SHM_COUNT_yields, 1);
 	sched_yield();
 	after = clock_ns();
+	took = after - now;
 	work = progress(ctx) > 0;
-	patience_yielded(&ctx->patience, &idle->patience, sharers, after - now,
-			 work, messages, after);
+	if (patience_late(&ctx->patience, sharers, took, work))
+		messages = mates_messages(ctx);
+	patience_yielded(&ctx->patience, &idle->patience, sharers, took, work,
+			 messages, after);
 }
 
 static int wait_a_little(struct snoo *ctx, struct idle *idle,

@@ -97,10 +97,33 @@ static void test_two_far_yields_for_nothing_and_we_sleep(void **state)
 	/* In the next waits too. */
 	patience_anew(&w);
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
-	/* For 20 times what it cost. */
-	now += 20 * 2 * LATE - 1;
+	/* For four times what it cost. */
+	now += 4 * 2 * LATE - 1;
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
 	now += 1;
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+}
+
+static void test_what_is_learnt_again_holds_longer(void **state)
+{
+	static const uint32_t times[] = { 4, 8, 16, 20, 20 };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		yielded(2, LATE, true);
+		yielded(2, LATE, true);
+		now += (uint64_t)times[i] * 2 * LATE - 1;
+		assert_int_equal(way(2, 0), PATIENCE_SLEEP);
+		now += 1;
+		assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	}
+	/* Until once it does not turn out. */
+	yielded(2, LATE, true);
+	messages += LATE / WAKE + 1;
+	yielded(2, LATE, true);
+	assert_int_equal(way(2, 0), PATIENCE_YIELD);
+	yielded(2, LATE, true);
+	now += 4 * 2 * LATE;
 	assert_int_equal(way(2, 0), PATIENCE_YIELD);
 }
 
@@ -128,15 +151,15 @@ static void test_work_that_took_a_little_longer_is_no_loss(void **state)
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
 }
 
-static void test_yields_that_pay_buy_off_what_others_lost(void **state)
+static void test_messages_buy_off_what_others_lost(void **state)
 {
 	(void)state;
 	yielded(2, LATE, false);
 	for (unsigned int saved = 0; saved < LATE; saved += WAKE)
-		yielded(2, 2 * YIELD, true);
+		messages++;
 	yielded(2, LATE, false);
 	assert_int_equal(way(2, 0), PATIENCE_YIELD);
-	/* One that met only others that poll says nothing. */
+	/* A yield that met only others that poll says nothing. */
 	yielded(2, 2 * YIELD, false);
 	yielded(2, LATE, false);
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
@@ -169,6 +192,7 @@ static void test_one_that_pays_between_two_slices_buys_off_neither(void **state)
 		yielded(3, LATE, true);
 		patience_anew(&w);
 		yielded(3, 2 * YIELD, true);
+		messages += 2;
 		patience_anew(&w);
 	}
 	assert_int_equal(way(3, 0), PATIENCE_SLEEP);
@@ -185,7 +209,7 @@ static void test_a_cheap_lesson_is_soon_forgotten(void **state)
 	yielded(2, took, false);
 	yielded(2, took, false);
 	assert_int_equal(way(2, 0), PATIENCE_SLEEP);
-	now += 20 * 2 * took;
+	now += 4 * 2 * took;
 	assert_int_equal(way(2, 0), PATIENCE_YIELD);
 }
 
@@ -254,9 +278,10 @@ int main(void)
 		T(test_where_all_poll_we_yield_on),
 		T(test_what_is_configured_holds_with_sharers_too),
 		T(test_two_far_yields_for_nothing_and_we_sleep),
+		T(test_what_is_learnt_again_holds_longer),
 		T(test_late_is_late_whatever_it_brought),
 		T(test_work_that_took_a_little_longer_is_no_loss),
-		T(test_yields_that_pay_buy_off_what_others_lost),
+		T(test_messages_buy_off_what_others_lost),
 		T(test_many_messages_between_two_slices_pay_for_them),
 		T(test_one_that_pays_between_two_slices_buys_off_neither),
 		T(test_a_cheap_lesson_is_soon_forgotten),
