@@ -264,6 +264,7 @@ struct mates {
 	uint32_t *rank;
 	uint32_t n;
 	uint32_t sharers;		/* ranks on the core, as we looked */
+	uint32_t since;			/* that, while some were missing */
 };
 
 /** struct meet - Where all ranks of the job meet; see meet.c */

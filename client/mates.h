@@ -16,6 +16,17 @@
  */
 void mates_find(struct snoo *ctx);
 
+/** mates_few() - Is every rank on our core one of them, and are they few? */
+bool mates_few(struct snoo *ctx);
+
+/**
+ * mates_want() - Does one of them want the core?
+ *
+ * It does not if it waits for messages and none is there for it: by its wait
+ * word, its summary and the call that it is in.  Of who polls nobody knows.
+ */
+bool mates_want(const struct snoo *ctx);
+
 /**
  * mates_messages() - Messages that they and we have received so far
  *

@@ -37,6 +37,12 @@
  *    off the sleep that it saved. A slice of one who computes is worth more than
  *    the few that come between two of them.
  *
+ * If all on the core are ranks of our job we see what they wait for (mates.c).
+ * After one yield, that of the next message's receiver comes up, we keep the core
+ * as long as none of them has anything to do, and give it away when one has: so
+ * the one who runs is most often the one who is wanted. It is kept for KEEP
+ * yields, since daemons and strangers want it too.
+ *
  * A wait in which everybody on the core polls ends after spin_ns for each of
  * them, since each gets only its share of the time.
  */
@@ -50,6 +56,8 @@
 #define LEARNT_FIRST   4u  /* times what it cost to learn it, */
 #define LEARNT_LAST    20u /* and if it is learnt again and again */
 #define LEARNT_MAX_NS  UINT64_C(1000000000)
+#define KEEP	       8u  /* yields: keep a core that no mate wants, */
+#define KEEP_MOVING    2u  /* and for a transfer of ours one that they do */
 #define ALONE_ROUNDS   16u /* looks between two yields, if nobody is there */
 
 /* The number of sharers stands where others can write, costs may be absurd. */
@@ -125,6 +133,20 @@ enum patience_way patience_way(const struct patience *p,
 	return PATIENCE_YIELD;
 }
 
+bool patience_keeps(const struct patience *p, struct patience_wait *w,
+		    bool moving, bool wanted, uint64_t now_ns)
+{
+	uint64_t kept;
+
+	if (w->kept_ns == 0)
+		w->kept_ns = now_ns;
+	kept = now_ns - w->kept_ns;
+	if (moving && kept < KEEP_MOVING * (uint64_t)p->yield_ns)
+		return true;
+	return !wanted && (moving || w->gave) &&
+	       kept < KEEP * (uint64_t)p->yield_ns;
+}
+
 void patience_sleep_until(struct patience *p, uint32_t sharers,
 			  uint64_t until_ns)
 {
@@ -163,6 +185,8 @@ void patience_yielded(struct patience *p, struct patience_wait *w,
 	uint64_t learnt;
 
 	w->alone = took_ns < p->yield_ns;
+	w->gave = true;
+	w->kept_ns = 0;
 	if (!patience_late(p, sharers, took_ns, work))
 		return;
 	paid(p, messages - p->messages);

@@ -37,6 +37,8 @@ struct patience {
 struct patience_wait {
 	bool alone;		/* nobody else wanted the core */
 	uint32_t rounds;	/* since we last asked */
+	bool gave;		/* the core away, once */
+	uint64_t kept_ns;	/* since when we have it; 0: begin to count */
 };
 
 enum patience_way {
@@ -70,6 +72,17 @@ void patience_anew(struct patience_wait *w);
 enum patience_way patience_way(const struct patience *p,
 			       struct patience_wait *w, uint32_t sharers,
 			       uint64_t waited_ns, uint64_t now_ns);
+
+/**
+ * patience_keeps() - Keep a core that only ranks of our job share with us?
+ * @moving:	A transfer of ours is under way
+ * @wanted:	One of them has something to do
+ * @now_ns:	CLOCK_MONOTONIC
+ *
+ * Return: true: look again at once; false: as patience_way() says
+ */
+bool patience_keeps(const struct patience *p, struct patience_wait *w,
+		    bool moving, bool wanted, uint64_t now_ns);
 
 /** patience_sleep_until() - Somebody else has found that yields do not pay */
 void patience_sleep_until(struct patience *p, uint32_t sharers,

@@ -20,8 +20,6 @@
 #include "client/send.h"
 #include "client/session.h"
 
-#define PROGRESS_MANY	16	/* channels; beyond, the summary is cheaper */
-
 /* Lines that a scan has left in the ring would have no bit. */
 static void keep_bit(struct snoo *ctx, struct peer *p)
 {

@@ -5,6 +5,8 @@
 
 #include "client/engine.h"
 
+#define PROGRESS_MANY	16	/* channels; beyond, the summary is cheaper */
+
 /**
  * progress() - Look at everything once, push what can be pushed
  *

@@ -198,6 +198,34 @@ static void give_way(struct snoo *ctx, struct idle *idle, uint32_t sharers,
 			 messages, after);
 }
 
+/*
+ * Our partners leave bits for us, so that our mates see whether we have something
+ * to do, and we see it of them; back to looking at the lines when the core is
+ * ours again.
+ */
+static void rest_by_summary(struct snoo *ctx, bool yes)
+{
+	enum snoo_abi_wait rest = yes || ctx->nrx > PROGRESS_MANY ?
+					  SNOO_ABI_SUMMARY : SNOO_ABI_POLLING;
+
+	if (ctx->rest == rest)
+		return;
+	ctx->rest = rest;
+	/* SUMMARY against arm: then one look at everything. */
+	shm_wake_arm(ctx->me, rest, SNOO_ABI_ANY);
+	ctx->rescan = true;
+}
+
+static bool keep_core(struct snoo *ctx, struct idle *idle, uint64_t now)
+{
+	bool moving = ctx->moving > 0 || !list_empty(&ctx->busy);
+	bool few = mates_few(ctx);
+
+	rest_by_summary(ctx, few);
+	return few && patience_keeps(&ctx->patience, &idle->patience, moving,
+				     mates_want(ctx), now);
+}
+
 static int wait_a_little(struct snoo *ctx, struct idle *idle,
 			 enum snoo_abi_call call)
 {
@@ -219,6 +247,10 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 		if (now >= idle->deadline_ns)
 			return -ETIMEDOUT;
 		left = idle->deadline_ns - now;
+	}
+	if (keep_core(ctx, idle, now)) {
+		cpu_pause();
+		return 0;
 	}
 	switch (patience_way(&ctx->patience, &idle->patience, sharers,
 			     now - idle->start_ns, now)) {

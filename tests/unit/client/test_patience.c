@@ -245,6 +245,45 @@ static void test_with_nobody_there_we_spin_and_ask_again(void **state)
 	assert_int_equal(way(2, SPIN), PATIENCE_YIELD);
 }
 
+static bool keeps(bool moving, bool wanted)
+{
+	return patience_keeps(&p, &w, moving, wanted, now);
+}
+
+static void test_a_core_that_no_mate_wants_is_kept_for_a_while(void **state)
+{
+	(void)state;
+	/* First comes up who is wanted next. */
+	assert_false(keeps(false, false));
+	yielded(2, YIELD, false);
+	assert_true(keeps(false, false));
+	now += YIELD;
+	assert_false(keeps(false, true));
+	assert_true(keeps(false, false));
+	now += 7 * YIELD - 1;
+	assert_true(keeps(false, false));
+	now += 1;
+	assert_false(keeps(false, false));
+	/* From the next yield on, again; and again after some work. */
+	yielded(2, YIELD, false);
+	assert_true(keeps(false, false));
+	patience_anew(&w);
+	assert_false(keeps(false, false));
+}
+
+static void test_what_moves_keeps_it_from_those_who_want_it(void **state)
+{
+	(void)state;
+	assert_true(keeps(true, true));
+	now += 2 * YIELD - 1;
+	assert_true(keeps(true, true));
+	now += 1;
+	assert_false(keeps(true, true));
+	assert_true(keeps(true, false));
+	now += 6 * YIELD;
+	assert_false(keeps(true, false));
+}
+
 static void test_costs_that_were_not_measured_are_usual(void **state)
 {
 	(void)state;
@@ -287,6 +326,8 @@ int main(void)
 		T(test_a_cheap_lesson_is_soon_forgotten),
 		T(test_it_is_forgotten_when_ranks_come_or_go),
 		T(test_with_nobody_there_we_spin_and_ask_again),
+		T(test_a_core_that_no_mate_wants_is_kept_for_a_while),
+		T(test_what_moves_keeps_it_from_those_who_want_it),
 		T(test_costs_that_were_not_measured_are_usual),
 		T(test_absurd_costs_and_sharers_end_in_sleep),
 	};

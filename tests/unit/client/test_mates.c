@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* test_mates.c - who shares our core, what they want, what they have received */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "client/mates.h"
+#include "client/wait.h"
+#include "shm/wake.h"
+#include "tests/lib/world.h"
+
+#define MS 1000000
+
+static int setup(void **state)
+{
+	static struct world w;
+	struct world_params p = world_usual;
+
+	p.ranks = 6;
+	world_open(&w, &p);
+	*state = &w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_close(*state);
+	return 0;
+}
+
+static void put(_Atomic uint32_t *word, uint32_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/* The daemon puts @n ranks, 0 the first, on core 7, the rest on core 3. */
+static void seat(struct world *w, uint32_t n)
+{
+	for (uint32_t i = 0; i < w->p.ranks; i++) {
+		w->ctx[i]->core = i < n ? 7 : 3;
+		put(&w->ctx[i]->me->core, i < n ? 7 : 3);
+		put(&w->ctx[i]->me->sharers, i < n ? n : w->p.ranks - n);
+	}
+}
+
+/* It waits for messages, and has none. */
+static void rest(struct snoo *ctx)
+{
+	put(&ctx->me->call, SNOO_ABI_CALL_RECV);
+	shm_wake_arm(ctx->me, SNOO_ABI_SUMMARY, SNOO_ABI_ANY);
+}
+
+static void test_they_are_found_by_their_core(void **state)
+{
+	struct world *w = *state;
+
+	seat(w, 3);
+	mates_find(w->ctx[1]);
+	assert_int_equal(w->ctx[1]->mates.n, 2);
+	assert_int_equal(w->ctx[1]->mates.rank[0], 2);
+	assert_int_equal(w->ctx[1]->mates.rank[1], 0);
+	w->ctx[1]->core = -1;
+	mates_find(w->ctx[1]);
+	assert_int_equal(w->ctx[1]->mates.n, 0);
+}
+
+static void test_few_are_all_of_a_shared_core(void **state)
+{
+	struct world *w = *state;
+
+	seat(w, 1);
+	assert_false(mates_few(w->ctx[0]));
+	for (uint32_t n = 2; n <= 4; n++) {
+		seat(w, n);
+		assert_true(mates_few(w->ctx[0]));
+		assert_int_equal(w->ctx[0]->mates.n, n - 1);
+	}
+	seat(w, 5);
+	assert_false(mates_few(w->ctx[0]));
+	/* Somebody of another job is there as well. */
+	seat(w, 2);
+	put(&w->ctx[0]->me->sharers, 3);
+	assert_false(mates_few(w->ctx[0]));
+	/* It was one of ours, who has been slow to come. */
+	put(&w->ctx[2]->me->core, 7);
+	for (int i = 0; i < 1024 && !mates_few(w->ctx[0]); i++)
+		;
+	assert_int_equal(w->ctx[0]->mates.n, 2);
+}
+
+static void test_who_has_something_to_do_wants_the_core(void **state)
+{
+	struct world *w = *state;
+	struct snoo_abi_rank *r = w->ctx[2]->me;
+
+	seat(w, 3);
+	rest(w->ctx[1]);
+	rest(w->ctx[2]);
+	assert_true(mates_few(w->ctx[0]));
+	assert_false(mates_want(w->ctx[0]));
+	put(&r->call, SNOO_ABI_CALL_NONE);
+	assert_true(mates_want(w->ctx[0]));
+	/* What a collective waits for leaves no bit. */
+	put(&r->call, SNOO_ABI_CALL_BARRIER);
+	assert_true(mates_want(w->ctx[0]));
+	put(&r->call, SNOO_ABI_CALL_WAIT);
+	assert_false(mates_want(w->ctx[0]));
+	shm_wake_check(r, 5);
+	assert_true(mates_want(w->ctx[0]));
+	shm_wake_collect(r->summary, 0);
+	assert_false(mates_want(w->ctx[0]));
+	shm_wake_arm(r, SNOO_ABI_POLLING, SNOO_ABI_ANY);
+	assert_true(mates_want(w->ctx[0]));
+	shm_wake_arm(r, SNOO_ABI_ASLEEP_FUTEX, 3);
+	assert_false(mates_want(w->ctx[0]));
+}
+
+static void test_their_messages_count_by_number_and_size(void **state)
+{
+	struct world *w = *state;
+	uint64_t before;
+
+	seat(w, 3);
+	before = mates_messages(w->ctx[0]);
+	shm_count(w->ctx[0]->me, SHM_COUNT_received, 3);
+	shm_count(w->ctx[1]->me, SHM_COUNT_received, 4);
+	assert_int_equal(mates_messages(w->ctx[0]) - before, 7);
+	shm_count(w->ctx[2]->me, SHM_COUNT_received_bytes, 65536);
+	assert_int_equal(mates_messages(w->ctx[0]) - before, 11);
+	/* Not one of ours. */
+	shm_count(w->ctx[4]->me, SHM_COUNT_received, 100);
+	assert_int_equal(mates_messages(w->ctx[0]) - before, 11);
+}
+
+/* A rank that waits on such a core has bits left for it, and no more later. */
+static void test_who_shares_a_core_waits_by_summary(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[0];
+	struct snoo_request *req;
+	int one = 1, got = 0;
+
+	seat(w, 2);
+	snoo_set_timeout(ctx, 5 * MS);
+	assert_int_equal(snoo_recv(ctx, &got, sizeof(got), 4, 1, NULL),
+			 -ETIMEDOUT);
+	assert_int_equal(ctx->rest, SNOO_ABI_SUMMARY);
+	assert_int_equal(snoo_send(w->ctx[4], &one, sizeof(one), 0, 1), 0);
+	assert_int_equal(ctx->me->summary[0], 1u << 4);
+	snoo_set_timeout(ctx, 1000 * MS);
+	assert_int_equal(snoo_irecv(ctx, &got, sizeof(got), 4, 1, &req), 0);
+	assert_int_equal(snoo_wait(ctx, &req, NULL), 0);
+	assert_int_equal(got, 1);
+	put(&ctx->me->sharers, 1);
+	snoo_set_timeout(ctx, 5 * MS);
+	assert_int_equal(snoo_recv(ctx, &got, sizeof(got), 4, 1, NULL),
+			 -ETIMEDOUT);
+	assert_int_equal(ctx->rest, SNOO_ABI_POLLING);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_they_are_found_by_their_core),
+		T(test_few_are_all_of_a_shared_core),
+		T(test_who_has_something_to_do_wants_the_core),
+		T(test_their_messages_count_by_number_and_size),
+		T(test_who_shares_a_core_waits_by_summary),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
