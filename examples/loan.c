@@ -69,6 +69,7 @@ int main(void)
 	}
 	if (snoo_size(ctx) < 2) {
 		fprintf(stderr, "loan: runs with 2 ranks\n");
+		snoo_finalize(ctx);
 		return EXIT_FAILURE;
 	}
 	if (snoo_rank(ctx) == 0)
