@@ -331,7 +331,9 @@ SNOO_PUBLIC int snoo_drop_loan(struct snoo *ctx, struct snoo_block *loan);
  * @view:	Filled; on failure all zero but for `source`, which says who died
  *
  * A message that was sent by snoo_send_loan() is not copied; any other one is,
- * once, into memory of the view's own.  Never -EMSGSIZE.
+ * once, into memory of the view's own.  Never -EMSGSIZE: how much memory that
+ * may take is for the caller to say, by snoo_probe() before, if the sender may
+ * send anything.
  *
  * The bytes may be read until snoo_release(), also if the sender finalizes or
  * dies meanwhile; its memory stays in quarantine as long.  They are not stable
