@@ -224,7 +224,7 @@ static void go_up(const struct shm_meet *m, const struct shm_meet_part *part,
 
 	if (ret) {
 		say(t, part, ret == -EMSGSIZE ? SNOO_ABI_MEET_SIZES :
-						SNOO_ABI_MEET_UNLIKE, NULL, 0);
+						SNOO_ABI_MEET_UNLIKE, "", 0);
 		return;
 	}
 	if (part->fold)
