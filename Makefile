@@ -250,12 +250,13 @@ $(MICRO:%.c=$B/%): $B/obj/bench.a
 # daemon/telem*.c sees it.
 BPF_C := $(if $(filter 0,$(BPF)),,$(wildcard daemon/bpf/*.bpf.c))
 SKEL := $(BPF_C:%.bpf.c=$B/gen/%.skel.h)
+BPF_INC := $(patsubst %,-I%,$(wildcard /usr/include/$(shell uname -m)-linux-gnu))
 ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 
 $B/gen/%.bpf.o: %.bpf.c $(wildcard daemon/bpf/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF)$(BPFCC) -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -Wall \
-		-I. -Iinclude -I/usr/include/$(shell $(CC) -dumpmachine) -c -o $@ $<
+		-I. -Iinclude $(BPF_INC) -c -o $@ $<
 $B/gen/%.skel.h: $B/gen/%.bpf.o
 	$(call say,SKEL)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< >$@
 TELEM_OBJ := $(foreach t,obj tp/obj fuzz/obj,\
