@@ -32,9 +32,11 @@ struct times {
 	uint64_t start, end;
 };
 
+enum step { PLAY, MANY_TO_ONE, BARRIER, STOP };
+
 /* Rank 0 tells the others what comes next. */
 struct plan {
-	enum { PLAY, MANY_TO_ONE, BARRIER, STOP } what;
+	enum step what;
 	uint64_t n;
 };
 
@@ -74,15 +76,14 @@ static void any(uint64_t *word)
 		 "snoo_recv");
 }
 
-static void tell(int rank, int what, uint64_t n)
+static void tell(int rank, enum step what, uint64_t n)
 {
-	struct plan p = { .n = n };
+	struct plan p = { .what = what, .n = n };
 
-	p.what = what;
 	api_send(&p, sizeof(p), rank, TAG_PLAN);
 }
 
-static void tell_all(int what, uint64_t n)
+static void tell_all(enum step what, uint64_t n)
 {
 	for (int r = 1; r < api_size(); r++)
 		tell(r, what, n);
