@@ -22,7 +22,8 @@
 #define MEET_SPINS	256u	/* looks, when wait.c may know better */
 #define MEET_LAST	2048u	/* looks of the last one on a core */
 #define MEET_IN_VAIN	4u	/* yields that bring nobody, one after another */
-#define MEET_LATE_NS	UINT64_C(300000)	/* a yield to one that computes */
+#define MEET_LATE_NS	UINT64_C(300000)	/* a yield to one that computes, */
+#define MEET_TURN	8u	/* or so many for each rank on the core */
 #define MEET_LATE_MAX	2u	/* of those; then we doze */
 #define MEET_DOZE	20u	/* times what they cost: no yielding for so long */
 #define MEET_DOZE_MAX_NS UINT64_C(1000000000)
@@ -87,11 +88,15 @@ static void give_core(struct snoo *ctx)
 {
 	struct meet *m = &ctx->meet;
 	uint64_t start = clock_ns(), end, saved = ctx->patience.wake_ns, doze;
+	/* Once through many who all find their caches cold takes its time. */
+	uint64_t late = MEET_LATE_NS + (uint64_t)MEET_TURN *
+					       ctx->patience.yield_ns *
+					       ctx->mates.n;
 
 	shm_count(ctx->me, SHM_COUNT_yields, 1);
 	sched_yield();
 	end = clock_ns();
-	if (end - start < MEET_LATE_NS) {
+	if (end - start < late) {
 		m->lost_ns -= m->lost_ns < saved ? m->lost_ns : saved;
 		if (m->lost_ns == 0)
 			m->late = 0;
