@@ -45,10 +45,6 @@ void coll_begin(struct coll *c, struct snoo *ctx, uint64_t what,
 	wait_begin(&c->idle);
 }
 
-/*
- * Those who have heard of a death may finalize before we hear more than that:
- * it is the death that has ended the call, at all ranks.
- */
 static bool somebody_died(const struct snoo *ctx)
 {
 	for (uint32_t i = 0; ctx->gone > 0 && i < ctx->size; i++) {
@@ -61,7 +57,14 @@ static bool somebody_died(const struct snoo *ctx)
 int coll_end(struct coll *c, int ret)
 {
 	wait_end(c->ctx, &c->idle);
-	if (ret == -EPIPE && somebody_died(c->ctx))
+	/*
+	 * It is the death that has ended the call, at all ranks, though some
+	 * hear of it in one call, and some, who had all that they needed there,
+	 * in the next: they meet in different calls then.  And those who have
+	 * heard may finalize before we do.
+	 */
+	if ((ret == -EPIPE || ret == -EINVAL || ret == -EMSGSIZE) &&
+	    somebody_died(c->ctx))
 		return -EOWNERDEAD;
 	return ret;
 }
