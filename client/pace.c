@@ -8,7 +8,8 @@
  * faster, 3 % where it is five times as slow.  It is tried at once when the
  * present way costs twice what it cost when it was chosen.  A single time
  * counts at most twice what is known: a rank that was not running meanwhile
- * says nothing about caches.
+ * says nothing about caches.  One of less than half of what is known takes its
+ * place: what was known was such a time.
  */
 #include "client/pace.h"
 
@@ -69,7 +70,7 @@ static void learn(uint32_t *known, uint32_t bytes, uint64_t ns)
 
 	if (t == 0)
 		t = 1;
-	if (*known == 0) {
+	if (*known == 0 || t < *known / 2) {
 		*known = t < UINT32_MAX / 4 ? (uint32_t)t : UINT32_MAX / 4;
 		return;
 	}

@@ -92,6 +92,30 @@ static void test_a_rank_that_did_not_run_changes_nothing(void **state)
 	assert_false(p.far);
 }
 
+/* The very first times are of ranks that had to wait for their cores. */
+static void test_a_bad_start_is_soon_forgotten(void **state)
+{
+	struct pace p = { 0 };
+
+	(void)state;
+	pace_filled(&p, false, BLOCK, 10000000);
+	pace_read(&p, false, BLOCK, 10000000);
+	run(&p, 200, 3000, 6000);
+	assert_false(p.far);
+	run(&p, 20000, 3000, 6000);
+	assert_true(far_of_last < 20000 / 50);
+	if (!SHM_COPY_FAR)
+		return;
+	/* In far mode, what is known of the other way is wrong. */
+	p = (struct pace){ .far = true };
+	pace_filled(&p, true, BLOCK, 3000);
+	pace_read(&p, true, BLOCK, 6000);
+	pace_filled(&p, false, BLOCK, 10000000);
+	pace_read(&p, false, BLOCK, 10000000);
+	run(&p, 100, 3000, 6000);
+	assert_false(p.far);
+}
+
 /* An older receiver, or one that lies. */
 static void test_a_receiver_that_says_nothing_gets_cached_blocks(void **state)
 {
@@ -117,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_a_change_is_noticed),
 		cmocka_unit_test(test_ways_that_are_alike_do_not_alternate),
 		cmocka_unit_test(test_a_rank_that_did_not_run_changes_nothing),
+		cmocka_unit_test(test_a_bad_start_is_soon_forgotten),
 		cmocka_unit_test(
 			test_a_receiver_that_says_nothing_gets_cached_blocks),
 	};
