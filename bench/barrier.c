@@ -2,7 +2,7 @@
 /*
  * barrier.c - a barrier of all ranks
  *
- * Usage: barrier [-t MS]
+ * Usage: barrier [-t MS] [-l FILE]
  */
 #include "bench/api.h"
 #include "bench/drive.h"

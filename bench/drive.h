@@ -38,7 +38,11 @@ void drive(struct drive_test *t, uint64_t ms);
 /**
  * drive_main() - What is common to all: options, join, a line for each size
  *
- * Usage: PROGRAM [-t MS] [SIZE...]
+ * Usage: PROGRAM [-t MS] [-l FILE] [SIZE...]
+ *
+ * -l: two ranks on two cores; how long a bare line takes between them, before
+ * and after each size, is told with it (lines.h), in memory of that file.  A
+ * size during which that has changed is measured again.
  */
 int drive_main(int argc, char **argv, struct drive_test *t);
 

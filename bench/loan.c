@@ -2,7 +2,7 @@
 /*
  * loan.c - latency of loans: a block there and one back, for each size
  *
- * Usage: loan [-t MS] SIZE...
+ * Usage: loan [-t MS] [-l FILE] SIZE...
  *
  * As pingpong.c, but each message is built in a block of the pool and read
  * there.  Its first word is written and looked at: the rest is the

@@ -2,7 +2,7 @@
 /*
  * pingpong.c - latency: a message there and one back, for each size
  *
- * Usage: pingpong [-t MS] SIZE...
+ * Usage: pingpong [-t MS] [-l FILE] SIZE...
  *
  * Ranks 0 and 1 play, 2 and 3, ... all pairs at the same time.  "ns" is a whole
  * round; one way is half of it.  What has arrived last is compared byte by

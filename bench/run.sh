@@ -3,7 +3,7 @@
 # run.sh - SNOO beside its peers and beside what the machine can do: `make bench`
 #
 # Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--only PART,...]
-#		      [--peers PEER,...] [--out FOLDER]
+#		      [--peers PEER,...] [--out FOLDER] [--mixed]
 #
 #   pair      two ranks: latency, bandwidth, rate, barrier, loans (pair.sh)
 #   crowd     more ranks than cores				(crowd.sh)
@@ -16,7 +16,9 @@
 # largest; each has its ratio to the best peer and to what the machine can do.
 #
 # Leaves bench.json, the tables, bench.txt, and plots (plot.sh) in FOLDER, or
-# bench/ of the build folder.  --quick: fewer sizes, ranks and rounds, < 60 s.
+# bench/ of the build folder.  --quick: fewer sizes, ranks and rounds, about a
+# minute.  --mixed: two ranks are compared whatever the distance of their cores
+# was (pair.sh).
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -36,6 +38,7 @@ set -u
 . "$TOP/bench/shares.sh"
 
 QUICK=0
+MIXED=false
 PARTS=(pair crowd growth shares idle)
 ONLY=
 PEERS=mpich,openmpi,ucx
@@ -45,6 +48,7 @@ OUT=
 while (($#)); do
 	case $1 in
 	--quick) QUICK=1 ;;
+	--mixed) MIXED=true ;;
 	--rounds | --ms)
 		[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a number"
 		[[ $1 == --rounds ]] && ROUNDS=$2 || MS=$2
@@ -57,13 +61,14 @@ while (($#)); do
 		--out) OUT=$2 ;;
 		esac
 		shift ;;
-	*) die "unknown option $1: --quick, --rounds, --ms, --only, --peers and --out are known" ;;
+	*) die "unknown option $1: --quick, --rounds, --ms, --only, --peers, --out and --mixed are known" ;;
 	esac
 	shift
 done
-# crowd, growth and shares take long and vary less: MORE rounds of them.
+# crowd, growth, shares and MPIs without CMA take long and vary less: MORE rounds.
 if ((QUICK)); then
-	ROUNDS=${ROUNDS:-3} MS=${MS:-20} MORE=1
+	UCX_CHUNK=24
+	ROUNDS=${ROUNDS:-2} MS=${MS:-15} MORE=1
 	sizes=(0 1 8 56 64 1K 4K 16K 64K 256K 1M 4M)
 	cma_sizes=(64K 1M)
 	CROWD=(4) GROWTH=(2 4 8 16)
@@ -110,7 +115,7 @@ for p in mpich openmpi; do
 	peer "$p" || continue
 	for prog in pingpong stream barrier ring allreduce beside; do
 		mpi_cc "$p" "$B/bench/$p/$prog" -DBENCH_MPI "bench/$prog.c" \
-			bench/drive.c bench/bench.c || {
+			bench/drive.c bench/micro/lines.c bench/bench.c || {
 			printf -v "${p^^}_WHY" 'its compiler failed'
 			continue 2
 		}
@@ -152,7 +157,7 @@ vm=$(jq -c . "$B/run-vm/vm.json" 2>/dev/null) || vm=null
 jq -s --argjson machine "$machine" --argjson settings "$settings" \
 	--argjson reg "$REGISTER_MAX" --argjson lines "$LINES_MAX" --argjson block "$BLOCK_MAX" \
 	--argjson spent "$spent" --argjson ms "$MS" --argjson limit "$SHARES_LIMIT" \
-	--argjson vm "$vm" -f "$TOP/bench/summary.jq" \
+	--argjson vm "$vm" --argjson mixed "$MIXED" -f "$TOP/bench/summary.jq" \
 	"$SAMPLES" >"$OUT/bench.json" || die "cannot write $OUT/bench.json"
 jq -r -f "$TOP/bench/table.jq" "$OUT/bench.json" | tee "$OUT/bench.txt"
 say

@@ -2,7 +2,7 @@
 /*
  * stream.c - bandwidth and message rate: windows of 64 messages, one direction
  *
- * Usage: stream [-t MS] SIZE...
+ * Usage: stream [-t MS] [-l FILE] SIZE...
  *
  * The even rank of each pair posts 64 sends and waits for all, the odd one 64
  * receives; when all windows are through, the odd one answers.  As in the OSU

@@ -9,6 +9,9 @@
 #	ratio_nocma	against the better MPI without CMA
 #	limit		what the machine can do at best
 #	x_limit		how many times as long SNOO takes: 1 is the limit
+#
+# What two ranks do is told by the distance of their cores (pair.sh): each in
+# .distances, and at the top the one at which most was measured.
 
 def median: sort | if length % 2 == 1 then .[(length - 1) / 2]
 	else (.[length / 2 - 1] + .[length / 2]) / 2 end;
@@ -127,9 +130,9 @@ def least(what; w; at): {what: what, wanted: at, more_is_better: true,
 def most(what; v; at): {what: what, wanted: at, more_is_better: false,
 	value: v, where: null} | . + {met: (if .value == null then null else .value <= at end)};
 
-def targets:
-	. as $a
-	| (.latency_ns | map(select(.bytes == 8)) | .[0]) as $eight
+# What two ranks have to reach, at one distance.
+def pair_targets(at):
+	(.latency_ns | map(select(.bytes == 8)) | .[0]) as $eight
 	| [ most("latency of 8 B against the bare line"; $eight.x_limit; 1.5),
 	    most("latency of 8 B against the better MPI";
 		(if $eight.ratio then 1 / $eight.ratio else null end); 0.6),
@@ -141,7 +144,14 @@ def targets:
 		.bandwidth_mbps | worst(.ratio_best); 1),
 	    least("rate of 8 B: times the best peer";
 		.rate_per_s | map(select(.bytes == 8)) | worst(.ratio_best); 3),
-	    least("barrier, more ranks than cores: times the best peer";
+	    most("loan of 1 MiB: times one of 64 B"; .loan_ratio; 1.2)
+	  ]
+	| map(if at then .what += if at == "usual" then "" else ", cores \(at)" end else . end);
+
+def targets:
+	((.distances | length > 1) as $many
+	 | [.distances[] | .distance as $d | pair_targets(if $many then $d else null end)] | add)
+	+ [ least("barrier, more ranks than cores: times the best peer";
 		.crowd | map(select(.pattern == "barrier")) | worst(.ratio_best); 2),
 	    least("everything else there: times the best peer";
 		.crowd | map(select(.pattern != "barrier")) | worst(.ratio_best); 1),
@@ -152,43 +162,86 @@ def targets:
 	    most("a rate limit, largest error in percent";
 		[.shares.limit, .shares.limit_beside | .error_percent? // empty | fabs] | max; 5),
 	    most("clock ticks of an idle daemon and blocked ranks"; .idle.ticks; 0),
-	    most("loan of 1 MiB: times one of 64 B"; .loan_ratio; 1.2),
 	    least("VM to VM, latency: times TCP over virtio-net (make run-vm)";
 		.vm.guests.latency_ratio?; 20),
 	    least("VM to VM, bandwidth: the same";
 		[.vm.guests.bandwidth[]?.ratio] | min; 5)
 	  ];
 
+# ---- two ranks, by the distance of their cores ----
+
+# The bare line while a sample was taken; null: nobody looked.
+def line: if .bench == "line" then .two_lines_ns
+	else [.line_before_ns, .line_after_ns] | max end;
+def moved: .line_before_ns != null and
+	(.line_before_ns > 1.5 * .line_after_ns or .line_after_ns > 1.5 * .line_before_ns);
+# usual: about what most looks at the bare line have found.
+def distance($usual): if $mixed then "usual" elif moved then "moved"
+	else line as $l | if $l == null or $usual == null then "usual"
+		elif $l < 0.6 * $usual then "closer"
+		elif $l < 1.8 * $usual then "usual" else "farther" end end;
+
+# Samples of two ranks at one distance in.
+def pair($copy):
+	. as $s
+	| def copy_mbps($n): [$copy[] | select(.bytes == $n) | .median] | .[0];
+	([.[] | select(.bench == "line") | .two_lines_ns] | stat) as $two
+	| ([.[] | select(.bench == "line") | .stream_ns] | stat) as $stream
+	# Every look at it counts, not only those of the program that does
+	# nothing else.
+	| ([.[] | line // empty] | stat) as $line
+	# One way takes one transfer of a line, and what is beyond it one copy.
+	| def latency_limit: if $line == null then null
+		elif .bytes <= $reg then $line.median
+		else .bytes as $n | copy_mbps($n)
+			| if . then $line.median + $n * 1000 / . else null end end;
+	{
+		bare_line_ns: {
+			two_lines: $line,
+			one_line: ([.[] | select(.bench == "line") | .one_line_ns] | stat),
+			stream: $stream
+		},
+		taken: (reduce libs[] as $l ({}; .[$l] = ([$s[] | select(.api == $l)] | length))),
+		latency_ns: points("pingpong"; true; .ns / 2; true; latency_limit),
+		bandwidth_mbps: points("stream"; true; .bytes * .messages / .ns * 1000; false;
+			.bytes as $n | copy_mbps($n)),
+		rate_per_s: points("stream"; true; .per_second; false;
+			if .bytes <= $reg and $stream then 1e9 / $stream.median else null end),
+		barrier_ns: points("barrier"; true; .ns; true; $line.median?),
+		loan_ns: loans,
+		loan_ratio: (loans | map(select(.bytes == 1048576) | .ratio_first) | .[0])
+	};
+
+# A distance at which hardly anything was taken is left out.
+def distances($copy):
+	[.[] | select(.ranks == 2 or .bench == "line")
+		| select(.bench | IN("pingpong", "stream", "barrier", "loan", "line"))] as $s
+	| ([$s[] | line // empty] | if length > 0 then median else null end) as $usual
+	| [$s[] | . + {distance: distance($usual)}] as $s
+	| [("usual", "closer", "farther") as $d | [$s[] | select(.distance == $d)]
+		| select(length * 10 >= ($s | length) and length > 0)
+		| length as $n | {distance: $d, samples: $n} + pair($copy)];
+
 . as $all
-| ([.[] | select(.bench == "line") | .two_lines_ns] | stat) as $two
-| ([.[] | select(.bench == "line") | .stream_ns] | stat) as $stream
 | ([.[] | select(.api == "memcpy")] | group_by(.buffer)
 	| map({bytes: .[0].buffer} + (map(.bytes / .ns * 1000) | stat))) as $copy
-| def copy_mbps($n): [$copy[] | select(.bytes == $n) | .median] | .[0];
-# One way takes one transfer of a line, and what is beyond it one copy.
-def latency_limit: if $two == null then null
-	elif .bytes <= $reg then $two.median
-	else .bytes as $n | copy_mbps($n)
-		| if . then $two.median + $n * 1000 / . else null end end;
-{
+| distances($copy) as $distances
+| (if $mixed then 0 else [.[] | select(moved)] | length end) as $moved
+| {
 	machine: $machine,
 	settings: $settings,
 	seconds: $spent,
 	ms_per_point: $ms,
 	rounds: ([.[].round] | max),
 	switch_points: {register_max: $reg, lines_max: $lines, block_max: $block},
-	bare_line_ns: {
-		two_lines: $two,
-		one_line: ([.[] | select(.bench == "line") | .one_line_ns] | stat),
-		stream: $stream
-	},
 	memcpy_mbps: $copy,
-	latency_ns: points("pingpong"; .ranks == 2; .ns / 2; true; latency_limit),
-	bandwidth_mbps: points("stream"; .ranks == 2; .bytes * .messages / .ns * 1000; false;
-		.bytes as $n | copy_mbps($n)),
-	rate_per_s: points("stream"; .ranks == 2; .per_second; false;
-		if .bytes <= $reg and $stream then 1e9 / $stream.median else null end),
-	barrier_ns: points("barrier"; .ranks == 2; .ns; true; $two.median?),
+	moved: $moved,
+	distances: $distances,
+	bare_line_ns: {}, latency_ns: [], bandwidth_mbps: [], rate_per_s: [],
+	barrier_ns: [], loan_ns: [], loan_ratio: null
+}
++ ($distances | max_by(.samples) // {} | del(.samples, .distance))
++ {
 	crowd: (crowd("pingpong"; .ns / 2) + crowd("ring"; .ns / .ranks)
 		+ crowd("barrier"; .ns) + crowd("allreduce"; .ns)
 		+ crowd("beside"; .ns / 2)),
@@ -205,8 +258,6 @@ def latency_limit: if $two == null then null
 		tail: tails
 	},
 	idle: ([.[] | select(.bench == "idle") | {ranks, seconds, ticks, ns}] | max_by(.ticks)),
-	loan_ns: loans,
-	loan_ratio: (loans | map(select(.bytes == 1048576) | .ratio_first) | .[0]),
 	vm: ($vm | if . then {date: .machine.date, guests, seconds} else null end),
 	failures: ([.[] | select(.bench == "failed")] | group_by([.api, .command, .status])
 		| map({api: .[0].api, command: .[0].command, status: .[0].status, times: length}))

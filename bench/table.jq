@@ -29,18 +29,22 @@ def micro: if . then "\(.median | us)" else "-" end | cell(11);
 def percent: . * 1000 | round / 10;
 def row($p): (.bytes | human | cell(9)) + "  " + (.bytes | path($p) | left(9)) + point;
 
-. as $all
-| .switch_points as $p
-| (if (.latency_ns | length) > 0 then
+# What two ranks do, at one distance of their cores; $many: at several.
+def pair($p; $many):
+  (if $many then (if .distance == "usual" then "The cores as far from each other as most of the time" else "The cores \(.distance)" end)
+	+ ": a bare line takes \(.bare_line_ns.two_lines.median | num) ns one way "
+	+ "(\(.bare_line_ns.two_lines | "\(.min | num)..\(.max | num)")); points taken here: "
+	+ ([.taken | to_entries[] | select(.value > 0) | "\(.key) \(.value)"] | join(", ")) + "." else empty end),
+  (if $many then "" else empty end),
   "One-way latency, ns (half a round of a ping-pong, 2 ranks)",
   head("    bytes  path"),
   (.latency_ns[] | row($p)),
   "",
   (if .bare_line_ns.two_lines then
   "The bare cache line, one way: \(.bare_line_ns.two_lines.median | num) ns with a line for each "
-	+ "direction (\(.bare_line_ns.two_lines | "\(.min | num)..\(.max | num)")), "
-	+ "\(.bare_line_ns.one_line.median | num) ns with one for both; "
-	+ "in a stream \(.bare_line_ns.stream.median | num) ns a line." else empty end),
+	+ "direction (\(.bare_line_ns.two_lines | "\(.min | num)..\(.max | num)"))"
+	+ (if .bare_line_ns.stream then ", \(.bare_line_ns.one_line.median | num) ns with one for both; "
+	+ "in a stream \(.bare_line_ns.stream.median | num) ns a line." else "." end) else empty end),
   "",
   "Bandwidth, MB/s (windows of 64, one direction, 2 ranks)",
   (head("    bytes  path") + "   memcpy"),
@@ -65,8 +69,12 @@ def row($p): (.bytes | human | cell(9)) + "  " + (.bytes | path($p) | left(9)) +
   "",
   "Loans, one way, ns: built in the pool and read there; against the smallest",
   (.loan_ns[] | (.bytes | human | cell(9)) + " " * 11 + (.snoo | ours) + (.ratio_first | times)),
-  ""
-   else empty end),
+  "";
+
+. as $all
+| .switch_points as $p
+| (.distances | length > 1) as $many
+| (.distances[] | pair($p; $many)),
   (if (.crowd | length) > 0 then
 	"More ranks than cores (\(.machine.cores)), us: ping-pong of neighbours one way, ring by the hop",
 	head("ranks pattern"),
@@ -127,7 +135,9 @@ def row($p): (.bytes | human | cell(9)) + "  " + (.bytes | path($p) | left(9)) +
 	+ (if .where then "  (worst: \(.where))" else "" end) end)),
   (.failures[] | "  FAILED, status \(.status), \(.times) times: \(.api): \(.command)"),
   "",
+  (if .moved > 0 then "\(.moved) points are left out: the cores moved while they were taken, each time they were tried." else empty end),
   (.machine.load_before? // "0" | split(" ")[0] | tonumber
 	| if . > 0.5 then "The machine was busy before (load \(.)): ranks that lose their cores measure the scheduler. Measure again." else empty end),
+  (if $many then "Closer, farther: where the host had put the two cores, told by the bare line before and after each point;" else empty end),
   "Medians of \(.rounds) rounds; MPI, peer: SNOO against the better MPI, and the best peer, above 1 SNOO is better;",
   "limit: time against what the machine can do at best, 1 is the limit."

@@ -25,72 +25,25 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/micro/lines.h"
 #include "shm/cpu.h"
 
-#define STOP	UINT64_MAX
 #define BATCH	1000u  /* round trips that are timed together */
-#define BATCHES 65536u /* of which the median is the result */
+#define BATCHES 65536u /* of lines, of which the median is the result */
 #define WORDS	8u     /* of a line */
 #define RING	64u    /* lines: as many as the windows of stream.c */
 
 struct shared {
-	alignas(128) _Atomic uint64_t ping;
-	alignas(128) _Atomic uint64_t pong;
+	struct lines pair;
 	alignas(128) _Atomic uint64_t taken; /* lines read so far */
 	alignas(128) _Atomic uint64_t stop;
 	alignas(128) _Atomic uint64_t ring[RING][WORDS];
 };
 
-/*
- * Edge PING and edge PONG: release store here, acquire load at the other core.
- * The numbers carry nothing else, but a message would need this order.
- */
 static void await(_Atomic uint64_t *word, uint64_t value)
 {
 	while (atomic_load_explicit(word, memory_order_acquire) != value)
 		cpu_pause();
-}
-
-/*
- * Odd numbers go out, even ones come back.  The median of many batches leaves
- * out those in which one of the two cores was taken away.
- */
-static double measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
-		      uint64_t *next, uint64_t ms)
-{
-	static double ns[BATCHES];
-	uint64_t begin = bench_now_ns(), start = begin, now;
-	size_t n = 0;
-
-	do {
-		for (unsigned int i = 0; i < BATCH; i++) {
-			atomic_store_explicit(out, *next, memory_order_release);
-			await(in, *next + 1);
-			*next += 2;
-		}
-		now = bench_now_ns();
-		ns[n++] = (double)(now - start) / BATCH / 2;
-		start = now;
-	} while (now - begin < ms * 1000000 && n < BATCHES);
-	return bench_median(ns, n);
-}
-
-static void answer(_Atomic uint64_t *in, _Atomic uint64_t *out)
-{
-	uint64_t next = 1;
-
-	for (;;) {
-		uint64_t seen = atomic_load_explicit(in, memory_order_acquire);
-
-		if (seen == STOP)
-			return;
-		if (seen != next) {
-			cpu_pause();
-			continue;
-		}
-		atomic_store_explicit(out, next + 1, memory_order_release);
-		next += 2;
-	}
 }
 
 /*
@@ -115,17 +68,15 @@ static pid_t apart(const int core[2])
 static double ping_pong(_Atomic uint64_t *out, _Atomic uint64_t *in,
 			const int core[2], uint64_t ms)
 {
-	uint64_t next = 1;
 	double ns;
 	pid_t child;
 
 	child = apart(core);
 	if (child == 0) {
-		answer(out, in);
+		lines_answer(out, in);
 		_exit(EXIT_SUCCESS);
 	}
-	ns = measure(out, in, &next, ms);
-	atomic_store_explicit(out, STOP, memory_order_release);
+	ns = lines_measure(out, in, BATCH, ms * 1000);
 	waitpid(child, NULL, 0);
 	return ns;
 }
@@ -212,9 +163,9 @@ int main(int argc, char **argv)
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED)
 		bench_die("mmap: %s", strerror(errno));
-	two = ping_pong(&s->ping, &s->pong, core, ms);
+	two = ping_pong(&s->pair.ping, &s->pair.pong, core, ms);
 	memset(s, 0, sizeof(*s));
-	one = ping_pong(&s->ping, &s->ping, core, ms);
+	one = ping_pong(&s->pair.ping, &s->pair.ping, core, ms);
 	each = stream(s, core, ms);
 
 	bench_open("line");
