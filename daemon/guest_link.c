@@ -249,6 +249,20 @@ static const char *misfit(const struct guest *g,
 	return "";
 }
 
+/*
+ * A host's daemon that dies after it has said WELCOME, but before it has taken
+ * READY from the ring, leaves READY to its successor, who says WELCOME again.
+ */
+static bool said_again(const struct guest_link *l,
+		       const struct snoo_ctl_welcome *w)
+{
+	return l->state == GUEST_LINK_LIVE && w->slot == l->welcome.slot &&
+	       w->pool_bytes == l->welcome.pool_bytes &&
+	       w->ranks == l->welcome.ranks &&
+	       strcmp(w->domain, l->welcome.domain) == 0 &&
+	       strcmp(w->name, l->welcome.name) == 0;
+}
+
 static int on_welcome(struct guest *g, const struct snoo_ctl_frame *f,
 		      size_t bytes)
 {
@@ -256,11 +270,15 @@ static int on_welcome(struct guest *g, const struct snoo_ctl_frame *f,
 	struct snoo_ctl_welcome w;
 	const char *wrong;
 
-	if (l->state != GUEST_LINK_GREETED || bytes != sizeof(w))
+	if (bytes != sizeof(w))
 		return -EPROTO;
 	memcpy(&w, f, sizeof(w));
 	w.domain[sizeof(w.domain) - 1] = '\0';
 	w.name[sizeof(w.name) - 1] = '\0';
+	if (said_again(l, &w))
+		return 0;
+	if (l->state != GUEST_LINK_GREETED)
+		return -EPROTO;
 	wrong = misfit(g, &w);
 	if (!*wrong && guest_pool_open(g, &w))
 		wrong = "WELCOME describes a pool that is not the device's";

@@ -206,6 +206,26 @@ static void test_nonsense_of_the_host_ends_the_session(void **state)
 	nonsense(v, SNOO_CTL_WELCOME, SNOO_CTL_NO_SLOT, &head, sizeof(head));
 }
 
+static void test_the_host_s_next_daemon_may_welcome_again(void **state)
+{
+	struct vmhome *v = *state;
+	struct snoo_ctl_welcome w;
+	uint32_t sessions;
+
+	vmhome_live(v);
+	w = v->g->link.welcome;
+	sessions = v->g->link.sessions;
+	vmhome_say(v, SNOO_CTL_WELCOME, 0, SNOO_CTL_NO_SLOT, &w.frame + 1,
+		   sizeof(w) - sizeof(w.frame));
+	vmhome_settle(v);
+	assert_int_equal(v->g->link.state, GUEST_LINK_LIVE);
+	assert_int_equal(v->g->link.sessions, sessions);
+	/* Not as another VM. */
+	w.slot++;
+	nonsense(v, SNOO_CTL_WELCOME, SNOO_CTL_NO_SLOT, &w.frame + 1,
+		 sizeof(w) - sizeof(w.frame));
+}
+
 static void test_a_frame_before_welcome_ends_the_session(void **state)
 {
 	struct vmhome *v = *state;
@@ -356,6 +376,7 @@ int main(void)
 		T(test_a_refusal_is_told_to_who_asks_and_tried_again),
 		T(test_a_welcome_that_does_not_fit_the_devices_is_not_believed),
 		T(test_nonsense_of_the_host_ends_the_session),
+		T(test_the_host_s_next_daemon_may_welcome_again),
 		T(test_a_frame_before_welcome_ends_the_session),
 		T(test_frames_of_unknown_types_are_dropped),
 		T(test_scribbled_memory_is_put_right_by_the_next_session),
