@@ -41,7 +41,7 @@ void drive(struct drive_test *t, uint64_t ms);
  * Usage: PROGRAM [-t MS] [-l FILE] [SIZE...]
  *
  * -l: two ranks on two cores; how long a bare line takes between them, before
- * and after each size, is told with it (lines.h), in memory of that file.  A
+ * and after each size, is told with it (micro/lines.h), in memory of that file.  A
  * size during which that has changed is measured again.
  */
 int drive_main(int argc, char **argv, struct drive_test *t);

@@ -185,8 +185,7 @@ def distance($usual): if $mixed then "usual" elif moved then "moved"
 def pair($copy):
 	. as $s
 	| def copy_mbps($n): [$copy[] | select(.bytes == $n) | .median] | .[0];
-	([.[] | select(.bench == "line") | .two_lines_ns] | stat) as $two
-	| ([.[] | select(.bench == "line") | .stream_ns] | stat) as $stream
+	([.[] | select(.bench == "line") | .stream_ns] | stat) as $stream
 	# Every look at it counts, not only those of the program that does
 	# nothing else.
 	| ([.[] | line // empty] | stat) as $line

@@ -34,8 +34,7 @@ def pair($p; $many):
   (if $many then (if .distance == "usual" then "The cores as far from each other as most of the time" else "The cores \(.distance)" end)
 	+ ": a bare line takes \(.bare_line_ns.two_lines.median | num) ns one way "
 	+ "(\(.bare_line_ns.two_lines | "\(.min | num)..\(.max | num)")); points taken here: "
-	+ ([.taken | to_entries[] | select(.value > 0) | "\(.key) \(.value)"] | join(", ")) + "." else empty end),
-  (if $many then "" else empty end),
+	+ ([.taken | to_entries[] | select(.value > 0) | "\(.key) \(.value)"] | join(", ")) + ".", "" else empty end),
   "One-way latency, ns (half a round of a ping-pong, 2 ranks)",
   head("    bytes  path"),
   (.latency_ns[] | row($p)),
