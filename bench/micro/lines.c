@@ -12,7 +12,8 @@
 #include "bench/bench.h"
 #include "shm/cpu.h"
 
-#define STOP	UINT64_MAX
+#define STOP	UINT64_MAX	 /* the end, */
+#define STOPPED (UINT64_MAX - 1) /* and the answer to it */
 #define BATCHES 65536u /* at most */
 
 struct lines *lines_map(const char *file)
@@ -30,10 +31,17 @@ struct lines *lines_map(const char *file)
 	return l;
 }
 
+static void await(const _Atomic uint64_t *word, uint64_t value)
+{
+	while (atomic_load_explicit(word, memory_order_acquire) != value)
+		cpu_pause();
+}
+
 /*
  * Edge PING and edge PONG: release store here, acquire load at the other core.
  * The numbers carry nothing else, but a message would need this order.  Odd
- * ones go out, even ones come back.
+ * ones go out, even ones come back.  The end is answered as well: who plays
+ * again at once must not take STOP away from one that has not seen it.
  */
 double lines_measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
 		     unsigned int rounds, uint64_t us)
@@ -45,9 +53,7 @@ double lines_measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
 	do {
 		for (unsigned int i = 0; i < rounds; i++) {
 			atomic_store_explicit(out, next, memory_order_release);
-			while (atomic_load_explicit(in, memory_order_acquire) !=
-			       next + 1)
-				cpu_pause();
+			await(in, next + 1);
 			next += 2;
 		}
 		now = bench_now_ns();
@@ -55,6 +61,7 @@ double lines_measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
 		start = now;
 	} while (now - begin < us * 1000 && n < BATCHES);
 	atomic_store_explicit(out, STOP, memory_order_release);
+	await(in, STOPPED);
 	return bench_median(ns, n);
 }
 
@@ -66,7 +73,7 @@ void lines_answer(_Atomic uint64_t *in, _Atomic uint64_t *out)
 		uint64_t seen = atomic_load_explicit(in, memory_order_acquire);
 
 		if (seen == STOP)
-			return;
+			break;
 		if (seen != next) {
 			cpu_pause();
 			continue;
@@ -74,4 +81,5 @@ void lines_answer(_Atomic uint64_t *in, _Atomic uint64_t *out)
 		atomic_store_explicit(out, next + 1, memory_order_release);
 		next += 2;
 	}
+	atomic_store_explicit(out, STOPPED, memory_order_release);
 }
