@@ -147,7 +147,7 @@ bool alloc_fetch(const struct snoo *ctx, const struct peer *p,
 	bytes = shm_block_bytes(d);
 	if (at > bytes || o->length > bytes - at)
 		return false;
-	shm_copy(to, ctx->region.base + o->offset, (size_t)n);
+	shm_copy_out(to, ctx->region.base + o->offset, (size_t)n);
 	SNOO_TESTPOINT("alloc_fetched");
 	/* REVOKE: the bytes were read before the descriptor is. */
 	return shm_block_still(d, word);

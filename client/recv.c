@@ -42,7 +42,7 @@ void recv_copy(struct snoo *ctx, struct snoo_request *req, uint32_t from,
 		return;
 	n = length < req->len ? length : req->len;
 	if (n > 0)
-		shm_copy(req->buf, data, (size_t)n);
+		shm_copy_out(req->buf, data, (size_t)n);
 	request_done(ctx, req, length > req->len ? -EMSGSIZE : 0);
 }
 
@@ -206,7 +206,7 @@ int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
 	if (req->from != p->rank || offset != req->moved ||
 	    length > req->total - req->moved)
 		return -EPROTO;
-	shm_copy(req->buf + req->moved, data, (size_t)length);
+	shm_copy_out(req->buf + req->moved, data, (size_t)length);
 	req->moved += length;
 	if (req->moved == req->total) {
 		token_end(&ctx->accepts, token);

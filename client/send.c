@@ -158,7 +158,7 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 	b = eager_block(ctx, p, size, (uint32_t)req->len);
 	if (!b)
 		return false;
-	shm_copy(b->data, req->buf, (size_t)req->len);
+	shm_copy_in(b->data, req->buf, (size_t)req->len);
 	words = shm_tx_words(&p->tx);
 	words[0] = line_match(req->context, req->tag);
 	words[1] = line_pair(b->unit, b->generation);

@@ -69,7 +69,7 @@ static void fill(struct peer *p, struct lend_block *b,
 	if (b->far)
 		shm_copy_far(b->data, from, n);
 	else
-		shm_copy(b->data, from, n);
+		shm_copy_in(b->data, from, n);
 	if (timed)
 		pace_filled(&p->pace, b->far, n, clock_ns() - start);
 }

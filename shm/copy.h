@@ -8,18 +8,20 @@
 #include "shm/cpu.h"
 
 /**
- * shm_copy() - As memcpy(), fast when the lines lie in another core's cache
+ * shm_copy_in(), shm_copy_out() - As memcpy(), into a block and out of one
  *
- * If a peer changes the source meanwhile, what is copied is some mixture:
- * nothing else goes wrong.
+ * Fast when the lines of the block lie in another core's cache: several of them
+ * are on their way at a time.  If a peer changes the source meanwhile, what is
+ * copied is some mixture: nothing else goes wrong.
  */
-void shm_copy(void *to, const void *from, size_t n);
+void shm_copy_in(void *block, const void *from, size_t n);
+void shm_copy_out(void *to, const void *block, size_t n);
 
 /* Has this processor stores that pass its caches by? */
 #define SHM_COPY_FAR	CPU_STREAM_STORES
 
 /**
- * shm_copy_far() - As shm_copy(), into memory and not into this core's cache
+ * shm_copy_far() - As shm_copy_in(), into memory and not into this core's cache
  * @to:		Aligned to 16 bytes
  *
  * For a reader that is slow to get at lines which are dirty in this core's

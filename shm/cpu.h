@@ -76,6 +76,12 @@ static inline void cpu_prefetch_write(const void *p)
 #endif
 }
 
+/** cpu_prefetch_read() - We shall soon read this line; any address will do */
+static inline void cpu_prefetch_read(const void *p)
+{
+	__builtin_prefetch(p, 0);
+}
+
 /**
  * cpu_settle() - What was copied out of shared memory stays as it was copied
  *

@@ -18,6 +18,8 @@ _Alignas(EDGE) static unsigned char to[MOST + 2 * EDGE];
 
 typedef void copier(void *to, const void *from, size_t n);
 
+static copier *const copiers[] = { shm_copy_in, shm_copy_out };
+
 static void check(copier *copy, size_t n, size_t at_from, size_t at_to)
 {
 	memset(to, 0xee, sizeof(to));
@@ -34,12 +36,14 @@ static void test_every_length_and_nothing_around_it(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(from); i++)
 		from[i] = (unsigned char)(i * 37 + i / 251);
-	for (size_t n = 0; n < 200; n++)
-		check(shm_copy, n, n % 9, n % 7);
-	for (size_t n = 1000; n < 1200; n++)
-		check(shm_copy, n, n % 17, n % 13);
-	check(shm_copy, MOST - EDGE, 0, 0);
-	check(shm_copy, MOST - EDGE, 1, 3);
+	for (size_t i = 0; i < sizeof(copiers) / sizeof(copiers[0]); i++) {
+		for (size_t n = 0; n < 200; n++)
+			check(copiers[i], n, n % 9, n % 7);
+		for (size_t n = 450; n < 1200; n++)
+			check(copiers[i], n, n % 17, n % 13);
+		check(copiers[i], MOST - EDGE, 0, 0);
+		check(copiers[i], MOST - EDGE, 1, 3);
+	}
 }
 
 static void test_past_the_cache_too(void **state)
