@@ -99,7 +99,7 @@ switch_points() {
 	local all
 	all=$("$B/bin/snooctl" --json config 2>/dev/null) || all='{}'
 	REGISTER_MAX=56
-	LINES_MAX=1024
+	LINES_MAX=512
 	BLOCK_MAX=$(jq -r '
 		def first(f): [.. | objects | f | numbers] | .[0];
 		[first(.eager_bytes) // 16384,

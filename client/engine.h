@@ -62,7 +62,7 @@
 #define ENGINE_ANY		UINT32_MAX	/* any source, any tag */
 #define ENGINE_CONTEXT_USER	0		/* MPI_COMM_WORLD */
 #define ENGINE_CONTEXT_COLL	1		/* collectives */
-#define ENGINE_RUN_BYTES	1024		/* longer ones go by block */
+#define ENGINE_RUN_BYTES	512		/* longer ones go by block */
 #define ENGINE_STREAM_BYTES	(1024u * 1024)	/* a daemon that says none */
 #define ENGINE_SPARES		16		/* spare rings kept, each size */
 

@@ -7,7 +7,7 @@
  *
  *   up to 56 bytes       (regs.c) where the machine's registers carry it
  *                        DATA    the payload is in the line
- *   up to 1 KiB          DATA    a run of lines, if they are a small part of
+ *   up to 512 bytes      DATA    a run of lines, if they are a small part of
  *                                the ring
  *   built in a loan      LOAN    (loan.c) the receiver may read it there
  *   up to eager_bytes    BLOCK   in one block, if one is free and the

@@ -72,7 +72,7 @@ END
 
 summary() {
 	jq -s --argjson machine '{"cpu":"made up","cores":2,"kind":"none"}' \
-		--argjson settings '{}' --argjson reg 56 --argjson lines 1024 \
+		--argjson settings '{}' --argjson reg 56 --argjson lines 512 \
 		--argjson block 16384 --argjson spent 1 --argjson ms 1 \
 		--argjson limit 1000000 --argjson vm null --argjson mixed false \
 		-f bench/summary.jq >"$out/json"

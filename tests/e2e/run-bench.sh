@@ -39,7 +39,7 @@ apart=$(jq -c '.samples | (.[] | select(.line_before_ns))
 		|= (.line_before_ns = (if .api == "snoo" then 500 else 100 end)
 		| .line_after_ns = .line_before_ns) | .[]' "$json" |
 	jq -s --argjson machine null --argjson settings null --argjson reg 56 \
-		--argjson lines 1024 --argjson block 16384 --argjson spent 1 --argjson ms 1 \
+		--argjson lines 512 --argjson block 16384 --argjson spent 1 --argjson ms 1 \
 		--argjson limit 1 --argjson vm null --argjson mixed false -f bench/summary.jq |
 	jq -r '[.distances[] | "\(.distance) \([.latency_ns[] | select(.snoo)] | length) \([.latency_ns[].ratio_best // empty] | length)"] | join(", ")')
 like "what was measured at two distances is not compared" "$apart" \
