@@ -215,6 +215,8 @@ static void start(struct keeper_proc *k)
 
 	k->started_ms = now_ms();
 	k->ready = false;
+	/* What the last one stored as it died may have ended: no event yet. */
+	keeper_shelf_ended(&k->shelf);
 	if (pipe2(report, O_CLOEXEC)) {
 		ret = -errno;
 		goto out;

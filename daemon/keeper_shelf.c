@@ -51,20 +51,32 @@ void keeper_shelf_fini(struct keeper_shelf *s)
 	s->kept = NULL;
 }
 
-void keeper_shelf_hangup(struct keeper_shelf *s, int fd)
+static void drop_if_ended(struct keeper_shelf *s, size_t i)
 {
-	struct pollfd p = { .fd = fd };
+	struct pollfd p = { .fd = s->kept[i].fd };
 
-	/* The event may be older than the fd that has this number now. */
 	if (poll(&p, 1, 0) <= 0)
 		return;
+	log_debug("keeper: %s has ended", s->kept[i].name);
+	drop(s, i);
+}
+
+void keeper_shelf_hangup(struct keeper_shelf *s, int fd)
+{
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->kept[i].fd != fd)
 			continue;
-		log_debug("keeper: %s has ended", s->kept[i].name);
-		drop(s, i);
+		/* The event may be older than what has this number now. */
+		drop_if_ended(s, i);
 		return;
 	}
+}
+
+void keeper_shelf_ended(struct keeper_shelf *s)
+{
+	for (size_t i = s->n; i-- > 0;)
+		if (s->kept[i].watched)
+			drop_if_ended(s, i);
 }
 
 static void forget(struct keeper_shelf *s, const char *name)

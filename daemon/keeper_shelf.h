@@ -50,6 +50,9 @@ int keeper_shelf_receive(struct keeper_shelf *s, int socket, pid_t from,
 /* A watched fd has come to its end. */
 void keeper_shelf_hangup(struct keeper_shelf *s, int fd);
 
+/* The same for all that have, whether or not an event has said so yet. */
+void keeper_shelf_ended(struct keeper_shelf *s);
+
 /**
  * keeper_shelf_pass() - In a child about to exec: the fds from 3 on, open
  *			 across exec, and LISTEN_* in the environment
