@@ -22,6 +22,7 @@
 #include "client/send.h"
 #include "client/stream.h"
 #include "shm/block.h"
+#include "shm/copy.h"
 #include "shm/cpu.h"
 
 #define ARRIVE_BATCH	256	/* lines of one peer in one go */
@@ -127,6 +128,25 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 						  SNOO_ABI_BLOCK_BUSY))
 		return NULL;
 	return shm_region_block(&ctx->region, line_index(pair), length);
+}
+
+int64_t arrive_taken(struct snoo *ctx, struct peer *p, void *buf,
+		     size_t capacity, uint64_t *length)
+{
+	uint64_t w[7];
+	size_t n;
+	void *data;
+
+	memcpy(w, shm_rx_words(&p->rx), sizeof(w));
+	cpu_settle();
+	data = block_of(ctx, p, w[1], w[2]);
+	if (!data)
+		return -1;
+	n = w[2] < capacity ? (size_t)w[2] : capacity;
+	shm_copy_out(buf, data, n);
+	recv_give(ctx, p, line_index(w[1]), line_generation(w[1]));
+	*length = w[2];
+	return (int64_t)n;
 }
 
 /* A block of an accepted transfer. */

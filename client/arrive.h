@@ -24,4 +24,14 @@ int arrive_drain(struct snoo *ctx, struct peer *p);
  */
 void arrive_all(struct snoo *ctx, struct peer *p);
 
+/**
+ * arrive_taken() - The short way of a message in a block: copy it, give it back
+ *
+ * Its line was seen, and is the next message of @p in its order; it stays.
+ *
+ * Return: bytes copied; -1: not a block that it may name, the long way says so
+ */
+int64_t arrive_taken(struct snoo *ctx, struct peer *p, void *buf,
+		     size_t capacity, uint64_t *length);
+
 #endif /* CLIENT_ARRIVE_H */

@@ -11,6 +11,7 @@
 #ifndef CLIENT_FAST_H
 #define CLIENT_FAST_H
 
+#include "client/arrive.h"
 #include "client/channel.h"
 #include "client/engine.h"
 #include "client/news.h"
@@ -41,6 +42,12 @@ static inline bool fast_send(struct snoo *ctx, struct peer *p,
 	return true;
 }
 
+/* Type, flags and context; lap, inline and tag masked out. */
+static inline uint64_t fast_kind(uint64_t word0)
+{
+	return word0 & UINT64_C(0xffff03cf);
+}
+
 /**
  * fast_take() - Copy the message whose line was seen; its last line stays
  *
@@ -49,8 +56,7 @@ static inline bool fast_send(struct snoo *ctx, struct peer *p,
 static inline int64_t fast_take(struct shm_rx *rx, uint64_t word0, void *buf,
 				size_t capacity, uint64_t *length)
 {
-	/* Type, flags and context; lap, inline and tag masked out. */
-	uint64_t kind = word0 & UINT64_C(0xffff03cf);
+	uint64_t kind = fast_kind(word0);
 	size_t n;
 
 	if (kind == line_word(SNOO_ABI_DATA, 0, 0, ENGINE_CONTEXT_USER, 0)) {
@@ -65,6 +71,17 @@ static inline int64_t fast_take(struct shm_rx *rx, uint64_t word0, void *buf,
 			      ENGINE_CONTEXT_USER, 0))
 		return shm_rx_take_run(rx, word0, buf, capacity, length);
 	return -1;
+}
+
+/* The same for a message in a block, which goes back at once. */
+static inline int64_t fast_block(struct snoo *ctx, struct peer *p,
+				 uint64_t word0, void *buf, size_t capacity,
+				 uint64_t *length)
+{
+	if (fast_kind(word0) !=
+	    line_word(SNOO_ABI_BLOCK, 0, 0, ENGINE_CONTEXT_USER, 0))
+		return -1;
+	return arrive_taken(ctx, p, buf, capacity, length);
 }
 
 /* The last line of the message that fast_take() has copied. */
@@ -107,6 +124,8 @@ fast_irecv(struct snoo *ctx, struct peer *p, void *buf, size_t capacity,
 	/* Not to be taken out of the pool before it is sure. */
 	req = list_entry(ctx->request_pool.next, struct snoo_request, link);
 	n = fast_take(&p->rx, word0, buf, capacity, &req->message);
+	if (n < 0)
+		n = fast_block(ctx, p, word0, buf, capacity, &req->message);
 	if (n < 0)
 		return NULL;
 	list_take(&ctx->request_pool);
@@ -163,6 +182,8 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 	if (tag != ENGINE_ANY && tag != line_tag(word0))
 		return false;
 	n = fast_take(&p->rx, word0, buf, capacity, length);
+	if (n < 0)
+		n = fast_block(ctx, p, word0, buf, capacity, length);
 	if (n < 0)
 		return false;
 	*mark = line_tag(word0);

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "client/fast.h"
+#include "client/lend.h"
+#include "shm/block.h"
 #include "tests/lib/world.h"
 
 static struct world world;
@@ -173,12 +175,13 @@ static void test_another_tag_is_left_for_its_receive(void **state)
 	assert_int_equal(in[1], 1);
 }
 
-/* One line, several lines: cut to the buffer, and said at the wait. */
+/* One line, several lines, a block: cut to the buffer, and said at the wait. */
 static void test_what_is_too_long_is_cut(void **state)
 {
-	static const size_t sizes[] = { 5, 56, 57, 500 };
+	static const size_t sizes[] = { 5, 56, 57, 500, 513, 4096, 16384 };
 	struct world *w = *state;
-	unsigned char out[500], in[8];
+	static unsigned char out[16384];
+	unsigned char in[8];
 
 	open_channel(w, 0);
 	world_pattern(out, sizeof(out), 1);
@@ -196,6 +199,47 @@ static void test_what_is_too_long_is_cut(void **state)
 		assert_memory_equal(in, out, 4);
 		assert_int_equal(in[4], 0);
 	}
+}
+
+/* What is in a block is taken like a line, and the block is home at once. */
+static void test_a_block_that_is_there_is_taken_and_given_back(void **state)
+{
+	static unsigned char data[16384], in[16384];
+	struct world *w = *state;
+	struct snoo_abi_desc *d;
+	struct snoo_request *r;
+	struct snoo_status st;
+
+	open_channel(w, 0);
+	for (uint32_t i = 0; i < 40; i++) {
+		size_t n = 513 + 406 * i;
+		struct list *out = &w->ctx[0]->lend[LEND_SMALL].out;
+
+		world_pattern(data, n, i);
+		assert_int_equal(snoo_send(w->ctx[0], data, n, 1, 4), 0);
+		d = shm_region_desc(&w->region,
+				    list_entry(out->prev, struct lend_block,
+					       link)->unit);
+		assert_int_equal(block_state(shm_block_look(d)),
+				 SNOO_ABI_BLOCK_BUSY);
+		memset(in, 0, sizeof(in));
+		if (i % 2) {
+			assert_int_equal(snoo_recv(w->ctx[1], in, sizeof(in), 0,
+						   4, &st), 0);
+		} else {
+			assert_int_equal(snoo_irecv(w->ctx[1], in, sizeof(in),
+						    0, 4, &r), 0);
+			assert_true(r->done);
+			assert_int_equal(snoo_wait(w->ctx[1], &r, &st), 0);
+		}
+		assert_int_equal(st.count, n);
+		assert_int_equal(st.tag, 4);
+		assert_true(world_matches(in, n, i));
+		assert_int_equal(block_state(shm_block_look(d)),
+				 SNOO_ABI_BLOCK_FREE);
+	}
+	assert_int_equal(shm_counter(w->ctx[0]->me, SHM_COUNT_sent_block), 40);
+	assert_int_equal(shm_counter(w->ctx[1]->me, SHM_COUNT_received), 41);
 }
 
 /* A rank that always finds its line at once looks at the others all the same. */
@@ -301,6 +345,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			test_what_is_too_long_is_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_block_that_is_there_is_taken_and_given_back,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_other_channels_have_their_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -194,6 +194,31 @@ static void test_stale_generation(void **state)
 	check_block(w, unit, generation - 1, 100);
 }
 
+/* It is the next line that a blocking receive waits for: the short way. */
+static void test_stale_generation_met_by_a_receive(void **state)
+{
+	struct world *w = *state;
+	uint32_t unit = world_blocks(w, 0, 1, 16384), generation;
+	uint64_t words[7] = { 5, 0, 100, 0 };
+	char in[100];
+
+	assert_int_equal(take(shm_region_desc(&w->region, unit), 0,
+					&generation), 0);
+	words[1] = line_pair(unit, generation + 1);
+	forge(w, line_word(SNOO_ABI_BLOCK, 0, 0, 0, 5), words);
+	memset(in, 7, sizeof(in));
+	assert_int_equal(snoo_recv(w->ctx[1], in, sizeof(in), 0, 5, NULL),
+			 -EPROTO);
+	for (size_t i = 0; i < sizeof(in); i++)
+		assert_int_equal(in[i], 7);
+	assert_int_equal(block_state(shm_block_look(
+		shm_region_desc(&w->region, unit))), SNOO_ABI_BLOCK_BUSY);
+	assert_int_equal(snoo_send(w->ctx[1], in, 1, 0, 1), -EPROTO);
+	assert_int_equal(shm_counter(w->ctx[1]->me,
+				     SHM_COUNT_protocol_errors), 1);
+	bystanders(w, 20);
+}
+
 /* ---- loans ---- */
 
 static void check_loan(struct world *w, unsigned int flags, uint32_t unit,
@@ -471,6 +496,7 @@ int main(void)
 		T(test_block_of_somebody_else),
 		T(test_block_longer_than_the_pool),
 		T(test_stale_generation),
+		T(test_stale_generation_met_by_a_receive),
 		T(test_loan_outside_the_arena),
 		T(test_loan_of_somebody_else),
 		T(test_loan_of_another_generation),
