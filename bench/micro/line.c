@@ -40,12 +40,6 @@ struct shared {
 	alignas(128) _Atomic uint64_t ring[RING][WORDS];
 };
 
-static void await(_Atomic uint64_t *word, uint64_t value)
-{
-	while (atomic_load_explicit(word, memory_order_acquire) != value)
-		cpu_pause();
-}
-
 /*
  * The other side: a child that ends with us.  It is born on its own core: born
  * on ours, it would wait there for ever if we spin with a real-time priority.
@@ -115,7 +109,7 @@ static void take(struct shared *s, uint64_t i)
 	_Atomic uint64_t *line = s->ring[i % RING];
 	uint64_t sum = 0;
 
-	await(&line[0], i);
+	lines_await(&line[0], i);
 	for (unsigned int w = 1; w < WORDS; w++)
 		sum += atomic_load_explicit(&line[w], memory_order_relaxed);
 	if (sum != (WORDS - 1) * (i + WORDS / 2))

@@ -31,7 +31,7 @@ struct lines *lines_map(const char *file)
 	return l;
 }
 
-static void await(const _Atomic uint64_t *word, uint64_t value)
+void lines_await(const _Atomic uint64_t *word, uint64_t value)
 {
 	while (atomic_load_explicit(word, memory_order_acquire) != value)
 		cpu_pause();
@@ -53,7 +53,7 @@ double lines_measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
 	do {
 		for (unsigned int i = 0; i < rounds; i++) {
 			atomic_store_explicit(out, next, memory_order_release);
-			await(in, next + 1);
+			lines_await(in, next + 1);
 			next += 2;
 		}
 		now = bench_now_ns();
@@ -61,7 +61,7 @@ double lines_measure(_Atomic uint64_t *out, _Atomic uint64_t *in,
 		start = now;
 	} while (now - begin < us * 1000 && n < BATCHES);
 	atomic_store_explicit(out, STOP, memory_order_release);
-	await(in, STOPPED);
+	lines_await(in, STOPPED);
 	return bench_median(ns, n);
 }
 

@@ -22,6 +22,9 @@ struct lines {
 /** lines_map() - Those of @file, a page long; ends the program if it cannot be mapped */
 struct lines *lines_map(const char *file);
 
+/** lines_await() - Until @word is @value; acquire */
+void lines_await(const _Atomic uint64_t *word, uint64_t value);
+
 /**
  * lines_measure() - Play for about @us microseconds, then stop the other side
  * @out:    what this side writes
