@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fast.h - the short way of a small message: one line written, one line read
+ *	    (and the block that it names)
  *
  * Legal only when nothing older waits and the numbers of messages need no care:
  * no unpublished envelope and no number to be said on the sending side; no kept
