@@ -79,6 +79,8 @@ static struct job *begin_job(struct session *s, const struct job_seat *seat,
 	state_put_job(j);
 	SNOO_TESTPOINT("daemon_job_put");
 	share_add_job(j);
+	if (!s->vm_slot)
+		seat_plan(j, &s->hello);
 	return j;
 
 err_give:
@@ -94,6 +96,7 @@ static void drop_job(struct job *j)
 	struct domain *d = j->dom;
 
 	share_del_job(j);
+	seat_unplan(j);
 	memset(&j->led, 0, sizeof(j->led));
 	state_put_job(j);
 	arena_give_all(d->arena, true, j->cell);
@@ -164,11 +167,12 @@ static void fill(struct rank *r, const struct session *s,
 }
 
 /* A rank in a VM sits where its vCPU sits, and takes no seat of its own. */
-static int take_seat(const struct session *s, struct place_seat *seat,
-		     char why[SNOO_WIRE_TEXT])
+static int take_seat(const struct session *s, struct job *j, uint32_t rank,
+		     struct place_seat *seat, char why[SNOO_WIRE_TEXT])
 {
 	if (!s->vm_slot)
-		return seat_take(s->dom->sh, &s->hello, seat, why);
+		return seat_take_kept(j, rank, &s->hello, seat, why);
+	seat_unkeep(j, rank);
 	*seat = vm_cpu_seat(s->vm, s->vcpu);
 	return 0;
 }
@@ -203,19 +207,17 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	ret = span_admit(d, seat.job, s->vm_slot, s->hello.minor, why);
 	if (ret)
 		return ret;
-	ret = take_seat(s, &place, why);
-	if (ret)
-		return ret;
 	j = seat.job ? seat.job : begin_job(s, &seat, why);
-	if (!j) {
-		ret = -ENOSPC;
-		goto err_seat;
-	}
+	if (!j)
+		return -ENOSPC;
+	ret = take_seat(s, j, seat.rank, &place, why);
+	if (ret)
+		goto err_job;
 	r = state_rank_new(d, state_free_slot(d), j);
 	if (!r) {
 		snprintf(why, SNOO_WIRE_TEXT, "the daemon is out of memory");
 		ret = -ENOMEM;
-		goto err_job;
+		goto err_seat;
 	}
 	r->seat = place;
 	r->seated = !s->vm_slot;
@@ -259,12 +261,12 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 
 err_rank:
 	state_rank_free(r);
-err_job:
-	if (!seat.job)
-		drop_job(j);
 err_seat:
 	if (!s->vm_slot)
 		place_give(d->sh->place, &place);
+err_job:
+	if (!seat.job)
+		drop_job(j);
 	return ret;
 }
 

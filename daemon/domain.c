@@ -19,6 +19,7 @@
 #include "daemon/reap.h"
 #include "daemon/regs.h"
 #include "daemon/run.h"
+#include "daemon/seat.h"
 #include "daemon/session.h"
 #include "daemon/share.h"
 #include "daemon/span.h"
@@ -339,8 +340,10 @@ static void close_parts(struct domain *d)
 		state_rank_free(r);
 	}
 	for (uint32_t i = 0; d->job && i < d->nranks; i++)
-		if (d->job[i])
+		if (d->job[i]) {
+			seat_unplan(d->job[i]);
 			state_job_free(d->job[i]);
+		}
 	free(d->rank);
 	free(d->job);
 	d->rank = NULL;

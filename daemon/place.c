@@ -206,6 +206,32 @@ int place_take(struct place *p, const struct topo_set *mask, int wish,
 	return 0;
 }
 
+bool place_unbound(const struct place *p, const struct topo_set *mask)
+{
+	const struct topo_set *online = topo_online(p->topo);
+
+	for (unsigned int c = topo_set_next(online, 0); c < TOPO_CPUS;
+	     c = topo_set_next(online, c + 1))
+		if (!topo_set_has(mask, c))
+			return false;
+	return true;
+}
+
+bool place_plan(struct place *p, uint32_t n, int32_t *cpus)
+{
+	const struct topo_set *online = topo_online(p->topo);
+	struct place_seat seat = { 0 };
+
+	if (!p->policy->before || topo_set_empty(online))
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		seat.cpu = (int)choose(p, online);
+		count(p, &seat, 1);
+		cpus[i] = seat.cpu;
+	}
+	return true;
+}
+
 int place_adopt(struct place *p, const struct place_seat *seat)
 {
 	if (seat->cpu != PLACE_NO_CPU &&

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/topo.h"
 
@@ -75,6 +76,22 @@ void place_set_policy(struct place *p, const struct place_policy *policy);
  */
 int place_take(struct place *p, const struct topo_set *mask, int wish,
 	       struct place_seat *seat, char *why, size_t why_len);
+
+/**
+ * place_plan() - Give @n ranks of one job seats, in the order of their numbers
+ * @cpus:	The answer; a rank that sits elsewhere gives its own back
+ *
+ * As @n calls of place_take() that may run everywhere and wish nothing: ranks
+ * that follow each other sit on different cores, and near each other if there
+ * are more cores than ranks, whoever comes first.  Nobody is counted under a
+ * policy that does not pin.
+ *
+ * Return: has it?
+ */
+bool place_plan(struct place *p, uint32_t n, int32_t *cpus);
+
+/* Is every online cpu in @mask? */
+bool place_unbound(const struct place *p, const struct topo_set *mask);
 
 /**
  * place_adopt() - Count a rank that sits already (after a restart)

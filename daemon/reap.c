@@ -261,6 +261,7 @@ static void end_job(struct job *j)
 	log_info("job ended domain=%s job=%s number=%u ranks=%u", d->name,
 		 j->led.name, j->led.number, j->led.joined);
 	share_del_job(j);
+	seat_unplan(j);
 	memset(&j->led, 0, sizeof(j->led));
 	state_put_job(j);
 	SNOO_TESTPOINT("daemon_job_ended");

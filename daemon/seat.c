@@ -4,6 +4,8 @@
  */
 #include "daemon/seat.h"
 
+#include <stdlib.h>
+
 #include "daemon/regs.h"
 #include "daemon/touch.h"
 #include "daemon/vm_state.h"
@@ -35,6 +37,76 @@ int seat_take(struct shared *sh, const struct snoo_wire_hello *h,
 	place_give(sh->place, seat);
 	seat->cpu = PLACE_NO_CPU;
 	return place_adopt(sh->place, seat);
+}
+
+/* ---- seats that are kept for ranks to come ---- */
+
+/* Anywhere, and pinned. */
+static bool no_wish(const struct shared *sh, const struct snoo_wire_hello *h,
+		    const struct topo_set *mask)
+{
+	return h->core < 0 && h->core != DO_NOT_PIN &&
+	       sh->conf->placement.pin && place_unbound(sh->place, mask);
+}
+
+void seat_plan(struct job *j, const struct snoo_wire_hello *h)
+{
+	struct shared *sh = j->dom->sh;
+	struct topo_set mask;
+
+	mask_of(h, &mask);
+	if (j->led.open || !no_wish(sh, h, &mask))
+		return;
+	j->planned = calloc(j->led.size, sizeof(*j->planned));
+	if (j->planned && !place_plan(sh->place, j->led.size, j->planned)) {
+		free(j->planned);
+		j->planned = NULL;
+	}
+}
+
+/* The seat that is kept for @rank is kept no more. */
+static int unkeep(struct job *j, uint32_t rank)
+{
+	int cpu;
+
+	if (!j->planned || rank >= j->led.size)
+		return PLACE_NO_CPU;
+	cpu = j->planned[rank];
+	j->planned[rank] = PLACE_NO_CPU;
+	return cpu;
+}
+
+void seat_unkeep(struct job *j, uint32_t rank)
+{
+	struct place_seat kept = { .cpu = unkeep(j, rank) };
+
+	if (kept.cpu != PLACE_NO_CPU)
+		place_give(j->dom->sh->place, &kept);
+}
+
+void seat_unplan(struct job *j)
+{
+	for (uint32_t i = 0; j->planned && i < j->led.size; i++)
+		seat_unkeep(j, i);
+}
+
+int seat_take_kept(struct job *j, uint32_t rank,
+		   const struct snoo_wire_hello *h, struct place_seat *seat,
+		   char why[SNOO_WIRE_TEXT])
+{
+	struct shared *sh = j->dom->sh;
+	struct topo_set mask;
+	int cpu = unkeep(j, rank);
+
+	mask_of(h, &mask);
+	seat->cpu = cpu;
+	if (cpu != PLACE_NO_CPU) {
+		place_give(sh->place, seat);
+		if (no_wish(sh, h, &mask))
+			return place_take(sh->place, &mask, cpu, seat, why,
+					  SNOO_WIRE_TEXT);
+	}
+	return seat_take(sh, h, seat, why);
 }
 
 static void tell_domain(struct domain *d, int cpu)

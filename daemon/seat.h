@@ -19,6 +19,29 @@
 int seat_take(struct shared *sh, const struct snoo_wire_hello *h,
 	      struct place_seat *seat, char why[SNOO_WIRE_TEXT]);
 
+/**
+ * seat_plan() - Keep seats for all ranks of a job that begins
+ * @h:	Of the first one
+ *
+ * By their numbers: as they happen to come, neighbours of a job with two ranks
+ * on each core would share one or not, another way in each run.  Only for a job
+ * of stated size whose first rank may run everywhere: of ranks in containers
+ * with cpus of their own nobody knows how many will come to which.  Without
+ * memory there is no plan.
+ */
+void seat_plan(struct job *j, const struct snoo_wire_hello *h);
+
+/* The same as seat_take(), for a rank that has a seat kept for it or not. */
+int seat_take_kept(struct job *j, uint32_t rank,
+		   const struct snoo_wire_hello *h, struct place_seat *seat,
+		   char why[SNOO_WIRE_TEXT]);
+
+/* Give back the seat that is kept for @rank, if one is. */
+void seat_unkeep(struct job *j, uint32_t rank);
+
+/* The same for all: nobody else will come. */
+void seat_unplan(struct job *j);
+
 /* It really runs on @cpu (-1: it is not pinned); in a VM: on that vCPU. */
 void seat_move(struct rank *r, int cpu);
 

@@ -58,6 +58,7 @@ void state_job_free(struct job *j)
 	j->dom->job[j->cell] = NULL;
 	j->dom->jobs--;
 	free(j->member);
+	free(j->planned);
 	free(j);
 }
 

@@ -191,6 +191,8 @@ struct job {
 	bool failing;			/* its forming has failed */
 	uint64_t slots;			/* VM slots that it spans; 0: one
 					 * kernel, futexes do (span.c) */
+	int32_t *planned;		/* the cpu of each rank to come, or
+					 * PLACE_NO_CPU; NULL: as they come */
 	struct sched_job sched;
 };
 

@@ -244,6 +244,28 @@ static void test_adopted_ranks_count(void **state)
 	assert_int_equal(take(f, NULL).cpu, 0);
 }
 
+static void test_a_plan_is_what_single_ranks_would_get(void **state)
+{
+	static const int32_t want[] = { 2, 4, 6, 1, 3, 5, 7, 0, 2 };
+	struct fixture *f = *state;
+	int32_t cpus[9] = { 0 };
+	struct topo_set set;
+
+	assert_int_equal(take(f, NULL).cpu, 0);
+	assert_true(place_plan(f->p, 9, cpus));
+	assert_memory_equal(cpus, want, sizeof(want));
+	assert_int_equal(place_total(f->p), 10);
+	assert_int_equal(place_on_cpu(f->p, 2), 2);
+	place_set_policy(f->p, &place_none);
+	assert_false(place_plan(f->p, 9, cpus));
+	assert_int_equal(place_total(f->p), 10);
+
+	assert_int_equal(topo_set_parse(&set, "0-7,9"), 0);
+	assert_true(place_unbound(f->p, &set));
+	assert_int_equal(topo_set_parse(&set, "0-5,7"), 0);
+	assert_false(place_unbound(f->p, &set));
+}
+
 static void test_policies_by_name(void **state)
 {
 	(void)state;
@@ -286,6 +308,7 @@ int main(void)
 		T(test_counts_by_cpu_core_and_cluster),
 		T(test_crowding_is_seen_where_the_mask_looks),
 		T(test_adopted_ranks_count),
+		T(test_a_plan_is_what_single_ranks_would_get),
 		T(test_policies_by_name),
 		T(test_orders_are_strict),
 	};
