@@ -14,6 +14,7 @@
 #define TAG_TOOK 2
 #define N_MAX	 UINT64_C(100000000)
 #define N_LINE	 UINT64_MAX /* a plan: the bare line */
+#define N_CHECK	 (UINT64_MAX - 1) /* a plan: compare what came */
 
 #define LINE_ROUNDS 100u
 #define LINE_US	    300u
@@ -25,7 +26,18 @@ struct snoo *api_ctx;
 
 static struct lines *lines; /* of -l */
 
-/* All ranks: @n iterations; rank 0 gets the slowest rank's nanoseconds. */
+/* Rank 0: what comes next. */
+static void tell(uint64_t n)
+{
+	for (int r = 1; r < api_size(); r++)
+		api_send(&n, sizeof(n), r, TAG_PLAN);
+}
+
+/*
+ * All ranks: @n iterations; rank 0 gets the slowest rank's nanoseconds.  What
+ * came is compared when all have ended: who does it while another one on the
+ * same core still runs takes time from that.
+ */
 static uint64_t once(struct drive_test *t, uint64_t n)
 {
 	uint64_t start, took, other;
@@ -36,8 +48,6 @@ static uint64_t once(struct drive_test *t, uint64_t n)
 	start = bench_now_ns();
 	t->run(t, n);
 	took = bench_now_ns() - start;
-	if (t->check)
-		t->check(t);
 	if (api_rank() != 0) {
 		api_send(&took, sizeof(took), 0, TAG_TOOK);
 		return took;
@@ -47,14 +57,17 @@ static uint64_t once(struct drive_test *t, uint64_t n)
 		if (other > took)
 			took = other;
 	}
+	if (t->check) {
+		tell(N_CHECK);
+		t->check(t);
+	}
 	return took;
 }
 
 /* Rank 0: the same with the others told about it; 0 iterations: the end. */
 static uint64_t lead(struct drive_test *t, uint64_t n)
 {
-	for (int r = 1; r < api_size(); r++)
-		api_send(&n, sizeof(n), r, TAG_PLAN);
+	tell(n);
 	return n ? once(t, n) : 0;
 }
 
@@ -68,6 +81,8 @@ static void follow(struct drive_test *t)
 			return;
 		if (n == N_LINE)
 			lines_answer(&lines->ping, &lines->pong);
+		else if (n == N_CHECK)
+			t->check(t);
 		else
 			once(t, n);
 	}
