@@ -107,6 +107,10 @@ struct peer {
 	uint32_t filled;		/* blocks, likewise */
 	uint32_t timed;			/* blocks read, for one in PACE_SAMPLE */
 	struct pace pace;		/* how its blocks are best filled */
+	struct {			/* hold.c: cores kept until it answers */
+		uint32_t failed;	/* in vain, less those that were not */
+		uint32_t skip;		/* waits until the next trial */
+	} hold;
 	struct shm_tx tx;
 	struct shm_rx rx;
 	struct list busy;		/* in ctx->busy when there is something */
@@ -296,6 +300,9 @@ struct idle {
 	uint32_t rounds;		/* that found nothing */
 	uint32_t busy;			/* that found something */
 	struct patience_wait patience;
+	struct peer *with;		/* hold.c: it alone can end the wait */
+	uint64_t hold_ns;		/* the core is kept for it since; 0: no */
+	bool no_hold;			/* and not to be in this turn */
 };
 
 struct snoo {
@@ -357,6 +364,8 @@ struct snoo {
 	struct snoo_request sent;	/* stands for all that are complete */
 
 	struct patience patience;
+	uint64_t turn_ns;		/* we have the core since; 0: not known */
+	uint32_t turn_with;		/* as in our slot */
 	uint64_t timeout_ns;
 	bool waiting_for_blocks;	/* want words are set */
 	void *old_affinity;		/* before we were pinned */

@@ -18,11 +18,13 @@
 #include "client/news.h"
 #include "client/progress.h"
 #include "client/send.h"
+#include "client/wait.h"
 #include "shm/cpu.h"
 
 #define FAST_SPINS	256	/* looks at the line before the long way */
 #define FAST_SPINS_SHARED 32	/* if others want the core: a few line transfers */
 #define FAST_TURNS	1024	/* messages before a look at everything else */
+#define FAST_LOOKS	64	/* before a look at the clock, on a shared core */
 
 /** fast_send() - Publish @len bytes in a line; false: take the long way */
 static inline bool fast_send(struct snoo *ctx, struct peer *p,
@@ -148,6 +150,21 @@ static inline int fast_spins(const struct snoo *ctx)
 		       FAST_SPINS_SHARED : FAST_SPINS;
 }
 
+/*
+ * Now and then the others have their turn, and the daemon; and those who share
+ * our core.  Not inline: what it needs is not to be saved by all others.
+ *
+ * Return: is the short way still legal?
+ */
+__attribute__((noinline)) static bool fast_others(struct snoo *ctx,
+						  const struct peer *p)
+{
+	if (ctx->fast % FAST_TURNS == 0)
+		progress(ctx);
+	wait_turn(ctx);
+	return p->rx_short && list_empty(&p->arrivals);
+}
+
 /**
  * fast_recv() - Take the next line of @p if it is the message wanted
  * @length:	Bytes of the message
@@ -165,12 +182,8 @@ static inline bool fast_recv(struct snoo *ctx, struct peer *p, void *buf,
 	if (!p->rx_short || ctx->posted != 0 || !list_empty(&p->arrivals) ||
 	    !list_empty(&ctx->busy))
 		return false;
-	/* Now and then the others have their turn, and the daemon. */
-	if (++ctx->fast % FAST_TURNS == 0) {
-		progress(ctx);
-		if (!p->rx_short || !list_empty(&p->arrivals))
-			return false;
-	}
+	if (++ctx->fast % FAST_LOOKS == 0 && !fast_others(ctx, p))
+		return false;
 	if (!shm_rx_peek(&p->rx, &word0)) {
 		int spins = fast_spins(ctx);
 

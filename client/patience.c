@@ -109,8 +109,8 @@ static uint64_t pays_up_to(const struct patience *p, uint32_t sharers)
 	       2 * (uint64_t)p->yield_ns * (bounded(sharers) - 1);
 }
 
-static bool knows_better(const struct patience *p, uint32_t sharers,
-			 uint64_t now_ns)
+bool patience_sleeps(const struct patience *p, uint32_t sharers,
+		     uint64_t now_ns)
 {
 	return now_ns < p->sleep_until_ns && p->sleep_sharers == sharers;
 }
@@ -125,7 +125,7 @@ enum patience_way patience_way(const struct patience *p,
 		return waited_ns >= bound ? PATIENCE_SLEEP : PATIENCE_SPIN;
 	if (!p->fixed && !w->alone)
 		bound *= bounded(sharers);
-	if (waited_ns >= bound || knows_better(p, sharers, now_ns))
+	if (waited_ns >= bound || patience_sleeps(p, sharers, now_ns))
 		return PATIENCE_SLEEP;
 	if (w->alone && ++w->rounds < ALONE_ROUNDS)
 		return PATIENCE_SPIN;

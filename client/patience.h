@@ -84,6 +84,10 @@ enum patience_way patience_way(const struct patience *p,
 bool patience_keeps(const struct patience *p, struct patience_wait *w,
 		    bool moving, bool wanted, uint64_t now_ns);
 
+/** patience_sleeps() - Have yields been found not to pay, for now? */
+bool patience_sleeps(const struct patience *p, uint32_t sharers,
+		     uint64_t now_ns);
+
 /** patience_sleep_until() - Somebody else has found that yields do not pay */
 void patience_sleep_until(struct patience *p, uint32_t sharers,
 			  uint64_t until_ns);

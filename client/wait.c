@@ -33,6 +33,7 @@
 
 #include "client/bells.h"
 #include "client/channel.h"
+#include "client/hold.h"
 #include "client/mates.h"
 #include "client/news.h"
 #include "client/patience.h"
@@ -188,8 +189,10 @@ static void give_way(struct snoo *ctx, struct idle *idle, uint32_t sharers,
 	bool work;
 
 	shm_count(ctx->me, SHM_COUNT_yields, 1);
+	hold_leave(ctx);
 	sched_yield();
 	after = clock_ns();
+	hold_turn(ctx, idle, after);
 	took = after - now;
 	work = progress(ctx) > 0;
 	if (patience_late(&ctx->patience, sharers, took, work))
@@ -248,7 +251,7 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 			return -ETIMEDOUT;
 		left = idle->deadline_ns - now;
 	}
-	if (keep_core(ctx, idle, now)) {
+	if (hold_core(ctx, idle, sharers, now) || keep_core(ctx, idle, now)) {
 		cpu_pause();
 		return 0;
 	}
@@ -266,8 +269,28 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 	/* What flows goes on, but nobody would tell us of a death. */
 	if (ctx->session.lost && now - idle->start_ns >= WAIT_LOOK_NS)
 		return -ENOTCONN;
+	hold_leave(ctx);
 	doze(ctx, left);
+	hold_turn(ctx, idle, clock_ns());
 	return 0;
+}
+
+void wait_turn(struct snoo *ctx)
+{
+	uint32_t sharers = atomic_load_explicit(&ctx->me->sharers,
+						memory_order_relaxed);
+	struct idle idle;
+	uint64_t now;
+
+	/* Relaxed: a hint from the daemon. */
+	if (sharers < HOLD_SHARERS)
+		return;
+	now = clock_ns();
+	if (!hold_over(ctx, now) ||
+	    patience_sleeps(&ctx->patience, sharers, now))
+		return;
+	wait_begin(&idle);
+	give_way(ctx, &idle, sharers, now);
 }
 
 /* The time limit holds also while there is always something to do. */
@@ -286,6 +309,7 @@ int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call)
 		/* The wait begins anew; the time limit is for the whole call. */
 		idle->rounds = 0;
 		patience_anew(&idle->patience);
+		hold_paid(idle);
 		if (idle->start_ns != 0)
 			idle->start_ns = clock_ns();
 		return still_time(idle);
@@ -312,6 +336,7 @@ int wait_request(struct snoo *ctx, const struct snoo_request *req,
 	int ret = 0;
 
 	wait_begin(&idle);
+	hold_begin(&idle, ctx, req);
 	while (!req->done && ret == 0)
 		ret = wait_step(ctx, &idle, call);
 	wait_end(ctx, &idle);

@@ -23,6 +23,9 @@ int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call);
 /** wait_end() - The call waits no more */
 void wait_end(struct snoo *ctx, struct idle *idle);
 
+/** wait_turn() - Give way to others on our core, if our turn has been long */
+void wait_turn(struct snoo *ctx);
+
 /** wait_request() - Until @req is complete */
 int wait_request(struct snoo *ctx, const struct snoo_request *req,
 		 enum snoo_abi_call call);

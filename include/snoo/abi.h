@@ -51,8 +51,8 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	4	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
-				 * 4: LOAN, meetings, read_ns */
+#define SNOO_ABI_MINOR	5	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
+				 * 4: LOAN, meetings, read_ns; 5: turn_with */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -296,6 +296,9 @@ struct snoo_abi_rank {
 	_Atomic uint32_t want_peer;	/* its destination */
 	_Atomic uint32_t call;		/* enum snoo_abi_call: what it is in */
 	_Atomic uint64_t call_since_ns;	/* CLOCK_MONOTONIC, set when blocking */
+	_Atomic uint32_t turn_with;	/* it keeps its core for this rank of
+					 * the job, less 1; 0: for none.  A
+					 * hint for that one */
 
 	alignas(SNOO_ABI_PAIR)
 	_Atomic uint32_t summary[SNOO_ABI_JOB_RANKS / 32];
@@ -324,6 +327,7 @@ SNOO_ABI_AT(struct snoo_abi_rank, want_since_ns, 0x110);
 SNOO_ABI_AT(struct snoo_abi_rank, want_peer,     0x118);
 SNOO_ABI_AT(struct snoo_abi_rank, call,          0x11c);
 SNOO_ABI_AT(struct snoo_abi_rank, call_since_ns, 0x120);
+SNOO_ABI_AT(struct snoo_abi_rank, turn_with,     0x128);
 SNOO_ABI_AT(struct snoo_abi_rank, summary,       0x180);
 SNOO_ABI_AT(struct snoo_abi_rank, newcomers,     0x200);
 SNOO_ABI_AT(struct snoo_abi_rank, counters,      0x280);

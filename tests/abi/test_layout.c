@@ -64,6 +64,7 @@ static void rank(void)
 	FIELD(snoo_abi_rank, want_peer);
 	FIELD(snoo_abi_rank, call);
 	FIELD(snoo_abi_rank, call_since_ns);
+	FIELD(snoo_abi_rank, turn_with);
 	FIELD(snoo_abi_rank, summary);
 	FIELD(snoo_abi_rank, newcomers);
 	FIELD(snoo_abi_rank, counters);
