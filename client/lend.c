@@ -13,6 +13,8 @@
 #include "client/session.h"
 #include "shm/block.h"
 
+#define LEND_AROUND 65536u /* what the kernel maps around a page that is read */
+
 int lend_init(struct snoo *ctx, uint32_t small_bytes, uint32_t large_bytes)
 {
 	for (int i = 0; i < LEND_SIZES; i++) {
@@ -133,6 +135,18 @@ static bool granted_anew(struct snoo *ctx, const struct snoo_wire_block *w)
 	return true;
 }
 
+/*
+ * Have its pages in our page table before a copy needs them.  A first look maps
+ * LEND_AROUND, a first store one page of 4 KiB: 16 ranks that play ping-pong with
+ * 64 KiB had 5900 page faults in their first 40 ms, and 3450 so, and a round took
+ * half the time.
+ */
+static void look_at(const unsigned char *data, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += LEND_AROUND)
+		(void)*(const volatile unsigned char *)(data + at);
+}
+
 static void grant_one(struct snoo *ctx, const struct snoo_wire_block *w)
 {
 	struct lend_class *c;
@@ -158,6 +172,7 @@ static void grant_one(struct snoo *ctx, const struct snoo_wire_block *w)
 	b->generation = w->generation;
 	list_append(c->free.next, &b->link);
 	c->held++;
+	look_at(data, b->bytes);
 	learn(ctx, w->unit, true);
 }
 
