@@ -73,6 +73,12 @@ enum peer_state {
 	PEER_BROKEN	= 3,	/* broke the protocol: we do not read it */
 };
 
+enum lend_size {
+	LEND_SMALL,
+	LEND_LARGE,
+	LEND_SIZES
+};
+
 /** struct peer - What we know of one rank of the job, ourselves included */
 struct peer {
 	uint32_t rank;
@@ -99,7 +105,8 @@ struct peer {
 	uint64_t turn;			/* number of the next one to be matched */
 	uint64_t ahead;			/* number of the next one in its
 					 * channel, less turn */
-	uint64_t eager_out;		/* bytes in blocks that it has not read */
+	uint64_t eager_out[LEND_SIZES];	/* bytes in blocks that it has not
+					 * read, of each size */
 	uint32_t held;			/* its loans that we have not released */
 	uint32_t gone_epoch;		/* of its GONE; 0: it is there */
 	uint64_t stream_out;		/* bytes in blocks of transfers, on
@@ -205,12 +212,6 @@ struct lend_class {
 	bool asked;			/* NEED said, no GRANT since */
 	struct list free;
 	struct list out;
-};
-
-enum lend_size {
-	LEND_SMALL,
-	LEND_LARGE,
-	LEND_SIZES
 };
 
 struct spares {

@@ -76,7 +76,7 @@ static void settle(struct snoo *ctx, struct lend_block *b)
 		p->stream_out -= b->used;
 	}
 	else
-		p->eager_out -= b->bytes;
+		p->eager_out[b->size] -= b->bytes;
 }
 
 static void forget(struct snoo *ctx, struct lend_class *c,
@@ -169,6 +169,7 @@ static void grant_one(struct snoo *ctx, const struct snoo_wire_block *w)
 	b->data = data;
 	b->unit = w->unit;
 	b->bytes = w->bytes;
+	b->size = c == &ctx->lend[LEND_LARGE] ? LEND_LARGE : LEND_SMALL;
 	b->generation = w->generation;
 	list_append(c->free.next, &b->link);
 	c->held++;
@@ -304,7 +305,7 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 	if (streamed)
 		peer->stream_out += bytes;
 	else
-		peer->eager_out += b->bytes;
+		peer->eager_out[size] += b->bytes;
 	list_append(&c->out, &b->link);
 	lend_charge(ctx, bytes);
 	return b;

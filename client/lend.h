@@ -17,6 +17,7 @@ struct lend_block {
 	unsigned char *data;
 	uint32_t unit;
 	uint32_t bytes;			/* size of the block */
+	enum lend_size size;		/* its class */
 	uint32_t generation;		/* granted, taken or given back with */
 	uint32_t peer;			/* who reads it */
 	uint32_t used;			/* payload */

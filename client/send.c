@@ -90,14 +90,16 @@ bool send_run(struct snoo *ctx, struct peer *p, const void *buf, size_t len,
 	return true;
 }
 
-/* Bytes of blocks that one peer may leave unread: half of our grant. */
-static bool eager_credit(const struct lend_class *c, const struct peer *p)
+/* Bytes of blocks that one peer may leave unread: half of our grant of a size. */
+static bool eager_credit(const struct snoo *ctx, enum lend_size size,
+			 const struct peer *p)
 {
+	const struct lend_class *c = &ctx->lend[size];
 	uint64_t limit = (uint64_t)c->held * c->bytes / 2;
 
 	if (limit < c->bytes)
 		limit = c->bytes;
-	return p->eager_out + c->bytes <= limit;
+	return p->eager_out[size] + c->bytes <= limit;
 }
 
 /*
@@ -108,15 +110,13 @@ static bool eager_credit(const struct lend_class *c, const struct peer *p)
 static struct lend_block *eager_block(struct snoo *ctx, struct peer *p,
 				      enum lend_size size, uint32_t bytes)
 {
-	struct lend_class *c = &ctx->lend[size];
-
-	for (int i = 0; i < SEND_LOOKS && !eager_credit(c, p); i++) {
+	for (int i = 0; i < SEND_LOOKS && !eager_credit(ctx, size, p); i++) {
 		if (i == 0)
 			lend_more(ctx, size);
 		cpu_pause();
 		lend_collect(ctx, size);
 	}
-	if (!eager_credit(c, p))
+	if (!eager_credit(ctx, size, p))
 		return NULL;
 	return lend_take(ctx, size, bytes, p, false);
 }

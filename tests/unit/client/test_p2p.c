@@ -130,6 +130,17 @@ static void test_on_a_shared_core_a_large_block_is_eager(void **state)
 	assert_int_equal(streamed(w), 4);
 }
 
+/* A large block that was not looked at since is no reason to offer a small one. */
+static void test_each_size_of_block_has_its_credit(void **state)
+{
+	struct world *w = *state;
+
+	w->ctx[0]->eager_bytes = w->ctx[0]->lend[LEND_LARGE].bytes;
+	for (uint32_t i = 0; i < 50; i++)
+		carry(w, i % 2 ? 16384 : 50001, i);
+	assert_int_equal(streamed(w), 0);
+}
+
 static void test_without_blocks_pieces_carry_it(void **state)
 {
 	struct world *w = *state;
@@ -686,6 +697,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_every_size_arrives_whole),
 		T(test_on_a_shared_core_a_large_block_is_eager),
+		T(test_each_size_of_block_has_its_credit),
 		cmocka_unit_test_setup_teardown(
 			test_without_blocks_pieces_carry_it, setup_tiny,
 			teardown),
