@@ -133,7 +133,7 @@ static void *block_of(struct snoo *ctx, const struct peer *p, uint64_t pair,
 int64_t arrive_taken(struct snoo *ctx, struct peer *p, void *buf,
 		     size_t capacity, uint64_t *length)
 {
-	uint64_t w[7];
+	uint64_t w[7], start;
 	size_t n;
 	void *data;
 
@@ -143,7 +143,9 @@ int64_t arrive_taken(struct snoo *ctx, struct peer *p, void *buf,
 	if (!data)
 		return -1;
 	n = w[2] < capacity ? (size_t)w[2] : capacity;
+	start = recv_reads(p, w[2]);
 	shm_copy_out(buf, data, n);
+	recv_has_read(ctx, line_index(w[1]), start);
 	recv_give(ctx, p, line_index(w[1]), line_generation(w[1]));
 	*length = w[2];
 	return (int64_t)n;
@@ -153,18 +155,13 @@ int64_t arrive_taken(struct snoo *ctx, struct peer *p, void *buf,
 static int arrive_part(struct snoo *ctx, struct peer *p, const uint64_t w[7])
 {
 	void *data = block_of(ctx, p, w[1], w[2]);
-	bool timed = w[2] >= PACE_BYTES && ++p->timed % PACE_SAMPLE == 0;
-	uint64_t start = timed ? clock_ns() : 0;
+	uint64_t start = recv_reads(p, w[2]);
 	int ret;
 
 	if (!data)
 		return -EPROTO;
 	ret = recv_stream(ctx, p, w[0], data, w[3], w[2]);
-	/* Relaxed: COPY, the give-back, releases it. */
-	if (timed)
-		atomic_store_explicit(
-			&shm_region_desc(&ctx->region, line_index(w[1]))->read_ns,
-			(uint32_t)(clock_ns() - start), memory_order_relaxed);
+	recv_has_read(ctx, line_index(w[1]), start);
 	if (ret == 0)
 		recv_give(ctx, p, line_index(w[1]), line_generation(w[1]));
 	return ret;

@@ -12,6 +12,7 @@
 
 #include "client/session.h"
 #include "shm/block.h"
+#include "shm/copy.h"
 
 #define LEND_AROUND 65536u /* what the kernel maps around a page that is read */
 
@@ -64,17 +65,14 @@ static void settle(struct snoo *ctx, struct lend_block *b)
 {
 	struct peer *p = &ctx->peers[b->peer];
 
-	if (b->streamed) {
-		struct snoo_abi_desc *d =
-			shm_region_desc(&ctx->region, b->unit);
-		/* Relaxed: COPY acquired it; a wrong one misleads us alone. */
-		uint32_t ns = atomic_load_explicit(&d->read_ns,
-						   memory_order_relaxed);
+	struct snoo_abi_desc *d = shm_region_desc(&ctx->region, b->unit);
+	/* Relaxed: COPY acquired it; a wrong one misleads us alone. */
+	uint32_t ns = atomic_load_explicit(&d->read_ns, memory_order_relaxed);
 
-		if (ns)
-			pace_read(&p->pace, b->far, b->used, ns);
+	if (ns)
+		pace_read(&p->pace, b->far, b->used, ns);
+	if (b->streamed)
 		p->stream_out -= b->used;
-	}
 	else
 		p->eager_out[b->size] -= b->bytes;
 }
@@ -309,6 +307,22 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 	list_append(&c->out, &b->link);
 	lend_charge(ctx, bytes);
 	return b;
+}
+
+void lend_fill(struct peer *p, struct lend_block *b, const unsigned char *from,
+	       uint32_t n)
+{
+	bool timed = SHM_COPY_FAR && n >= PACE_BYTES &&
+		     ++p->filled % PACE_SAMPLE == 0;
+	uint64_t start = timed ? clock_ns() : 0;
+
+	b->far = n >= PACE_BYTES && pace_next(&p->pace);
+	if (b->far)
+		shm_copy_far(b->data, from, n);
+	else
+		shm_copy_in(b->data, from, n);
+	if (timed)
+		pace_filled(&p->pace, b->far, n, clock_ns() - start);
 }
 
 void lend_back(struct snoo *ctx, struct peer *peer)

@@ -32,6 +32,10 @@ void lend_fini(struct snoo *ctx);
 void lend_granted(struct snoo *ctx, const struct snoo_wire_block *b,
 		  uint32_t n);
 
+/** lend_fill() - Copy @n bytes for @p into @b, as its caches like it (pace.h) */
+void lend_fill(struct peer *p, struct lend_block *b, const unsigned char *from,
+	       uint32_t n);
+
 /**
  * lend_take() - A block to fill
  * @size:	Class

@@ -70,8 +70,11 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		uint32_t tag, uint32_t unit, uint32_t generation,
 		uint64_t length)
 {
+	uint64_t start = recv_reads(p, length);
+
 	recv_copy(ctx, req, p->rank, tag,
 		  shm_region_block(&ctx->region, unit, length), length);
+	recv_has_read(ctx, unit, start);
 	recv_give(ctx, p, unit, generation);
 }
 

@@ -49,6 +49,28 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		uint32_t tag, uint32_t unit, uint32_t generation,
 		uint64_t length);
 
+/**
+ * recv_reads() - A block of @p is about to be copied out: when, if it is timed
+ *
+ * Return: CLOCK_MONOTONIC in ns, or 0
+ */
+static inline uint64_t recv_reads(struct peer *p, uint64_t length)
+{
+	return length >= PACE_BYTES && ++p->timed % PACE_SAMPLE == 0 ?
+		       clock_ns() : 0;
+}
+
+/** recv_has_read() - It was; @since is what recv_reads() said */
+static inline void recv_has_read(struct snoo *ctx, uint32_t unit,
+				 uint64_t since)
+{
+	/* Relaxed: COPY, the give-back, releases it. */
+	if (since)
+		atomic_store_explicit(&shm_region_desc(&ctx->region, unit)->read_ns,
+				      (uint32_t)(clock_ns() - since),
+				      memory_order_relaxed);
+}
+
 /** recv_give() - Give a block back to @p */
 void recv_give(struct snoo *ctx, struct peer *p, uint32_t unit,
 	       uint32_t generation);

@@ -32,7 +32,6 @@
 #include "client/recv.h"
 #include "client/regs.h"
 #include "client/stream.h"
-#include "shm/copy.h"
 #include "shm/cpu.h"
 #include "shm/testpoint.h"
 
@@ -158,7 +157,7 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 	b = eager_block(ctx, p, size, (uint32_t)req->len);
 	if (!b)
 		return false;
-	shm_copy_in(b->data, req->buf, (size_t)req->len);
+	lend_fill(p, b, req->buf, (uint32_t)req->len);
 	words = shm_tx_words(&p->tx);
 	words[0] = line_match(req->context, req->tag);
 	words[1] = line_pair(b->unit, b->generation);

@@ -14,7 +14,6 @@
 
 #include "client/channel.h"
 #include "client/lend.h"
-#include "shm/copy.h"
 #include "shm/testpoint.h"
 
 #define STREAM_PIECES	32	/* PIECE lines in one go */
@@ -58,22 +57,6 @@ static struct lend_block *take_block(struct snoo *ctx, struct peer *p,
 	return lend_take(ctx, size, *n, p, true);
 }
 
-static void fill(struct peer *p, struct lend_block *b,
-		 const unsigned char *from, uint32_t n)
-{
-	bool timed = SHM_COPY_FAR && n >= PACE_BYTES &&
-		     ++p->filled % PACE_SAMPLE == 0;
-	uint64_t start = timed ? clock_ns() : 0;
-
-	b->far = n >= PACE_BYTES && pace_next(&p->pace);
-	if (b->far)
-		shm_copy_far(b->data, from, n);
-	else
-		shm_copy_in(b->data, from, n);
-	if (timed)
-		pace_filled(&p->pace, b->far, n, clock_ns() - start);
-}
-
 static bool stream_blocks(struct snoo *ctx, struct peer *p,
 			  struct snoo_request *req)
 {
@@ -83,7 +66,7 @@ static bool stream_blocks(struct snoo *ctx, struct peer *p,
 
 	if (!b)
 		return false;
-	fill(p, b, req->buf + req->moved, n);
+	lend_fill(p, b, req->buf + req->moved, n);
 	words = shm_tx_words(&p->tx);
 	words[0] = req->their_token;
 	words[1] = line_pair(b->unit, b->generation);

@@ -11,6 +11,7 @@
 
 #include "client/lend.h"
 #include "shm/block.h"
+#include "shm/copy.h"
 #include "tests/lib/world.h"
 
 static struct world world;
@@ -139,6 +140,26 @@ static void test_each_size_of_block_has_its_credit(void **state)
 	for (uint32_t i = 0; i < 50; i++)
 		carry(w, i % 2 ? 16384 : 50001, i);
 	assert_int_equal(streamed(w), 0);
+}
+
+/* Both ways of filling a block are timed and tried, and each carries the bytes. */
+static void test_eager_blocks_are_filled_as_caches_like_it(void **state)
+{
+	struct world *w = *state;
+	const struct pace *p = &w->ctx[0]->peers[1].pace;
+
+	for (uint32_t i = 0; i < 8; i++)
+		carry(w, PACE_BYTES - 1, i);
+	assert_int_equal(p->fill[false], 0);
+	w->ctx[0]->eager_bytes = w->ctx[0]->lend[LEND_LARGE].bytes;
+	for (uint32_t i = 0; i < 200; i++)
+		carry(w, i % 2 ? PACE_BYTES : 50001, i);
+	assert_int_equal(streamed(w), 0);
+	/* Where there is one way only, nothing is timed. */
+	for (int far = 0; far < 2; far++) {
+		assert_int_equal(p->fill[far] > 0, SHM_COPY_FAR);
+		assert_int_equal(p->read[far] > 0, far <= SHM_COPY_FAR);
+	}
 }
 
 static void test_without_blocks_pieces_carry_it(void **state)
@@ -698,6 +719,7 @@ int main(void)
 		T(test_every_size_arrives_whole),
 		T(test_on_a_shared_core_a_large_block_is_eager),
 		T(test_each_size_of_block_has_its_credit),
+		T(test_eager_blocks_are_filled_as_caches_like_it),
 		cmocka_unit_test_setup_teardown(
 			test_without_blocks_pieces_carry_it, setup_tiny,
 			teardown),
