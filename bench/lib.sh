@@ -102,8 +102,8 @@ switch_points() {
 	LINES_MAX=512
 	BLOCK_MAX=$(jq -r '
 		def first(f): [.. | objects | f | numbers] | .[0];
-		[first(.eager_bytes) // 16384,
-		 first(.block_bytes? | objects | .small) // 16384] | min' <<<"$all")
+		[first(.eager_bytes) // 65536,
+		 first(.block_bytes? | objects | .large) // 65536] | min' <<<"$all")
 }
 # path_of BYTES
 path_of() {

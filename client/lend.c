@@ -2,8 +2,14 @@
 /*
  * lend.c - our grant: blocks that the daemon lent us, taken and come back
  *
- * Free blocks are used last in, first out: the one used last is still in a
- * cache.  Those that are out are looked at only when no free one is left.
+ * Small blocks are used last in, first out: the one used last is still in our
+ * cache.  Large ones in turn: the one used last is in the receiver's cache, and
+ * a line that another core has read is slow to store to.  The blocks are to be
+ * more than that cache holds: then they have gone from it when their turn comes
+ * again.  Two cores with 1 MiB each, a window of 64 messages, 64 blocks of 64 KiB
+ * against 16 used as the small ones: 64 KiB 0.28 of the time, 1 MiB 0.5; ping-pong
+ * of 64 KiB 0.6, of 1 MiB 0.75.  On cores with 512 KiB nothing was lost or gained.
+ * Those that are out are looked at only when no free one is left.
  */
 
 #include "client/lend.h"
@@ -200,7 +206,10 @@ void lend_collect(struct snoo *ctx, enum lend_size size)
 		if (word == block_word(b->generation, ctx->slot,
 				       SNOO_ABI_BLOCK_FREE)) {
 			list_remove(&b->link);
-			list_insert(c->free.next, &b->link);
+			if (size == LEND_LARGE)
+				list_append(&c->free, &b->link);
+			else
+				list_insert(c->free.next, &b->link);
 		} else {
 			forget(ctx, c, b);
 		}

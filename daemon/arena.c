@@ -427,6 +427,11 @@ uint64_t arena_free_bytes(const struct arena *a)
 	return a->free * SNOO_ABI_UNIT;
 }
 
+uint64_t arena_bytes(const struct arena *a)
+{
+	return (uint64_t)a->units * SNOO_ABI_UNIT;
+}
+
 uint64_t arena_largest(const struct arena *a)
 {
 	uint32_t orders = 0;
@@ -439,7 +444,7 @@ uint64_t arena_largest(const struct arena *a)
 void arena_stats(const struct arena *a, struct arena_stats *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->bytes = (uint64_t)a->units * SNOO_ABI_UNIT;
+	out->bytes = arena_bytes(a);
 	out->free = arena_free_bytes(a);
 	out->largest = arena_largest(a);
 	memcpy(out->free_pieces, a->free_pieces, sizeof(out->free_pieces));

@@ -116,6 +116,7 @@ void arena_stats(const struct arena *a, struct arena_stats *out);
 
 /* Free bytes, and the largest piece, without the rest. */
 uint64_t arena_free_bytes(const struct arena *a);
+uint64_t arena_bytes(const struct arena *a);
 uint64_t arena_largest(const struct arena *a);
 
 /**

@@ -40,6 +40,10 @@ struct conf_socket {
 	uint32_t gid;		/* of group; CONF_NO_GID */
 };
 
+#define CONF_LARGE_FEW	16u	/* of its blocks_per_rank.large a rank may have so
+				 * many, and more while the pool has them for all */
+#define CONF_EAGER_USUAL	65536u	/* the default of eager_bytes */
+
 /* For blocks and rings that come in two sizes. */
 struct conf_pair {
 	uint32_t small;

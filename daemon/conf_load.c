@@ -338,6 +338,10 @@ static int derive(struct conf *c)
 	for (unsigned int i = 0; i < c->ndomains && !ret; i++) {
 		struct conf_domain *d = &c->domains[i];
 
+		/* The default is for blocks of that size, or larger ones. */
+		if (d->eager_bytes == CONF_EAGER_USUAL &&
+		    d->block_bytes.large < CONF_EAGER_USUAL)
+			d->eager_bytes = d->block_bytes.large;
 		ret = derive_path(&d->socket.path, c, d->name, ".sock");
 		if (!ret)
 			ret = derive_path(&d->ivshmem.socket.path, c, d->name,
@@ -365,11 +369,15 @@ static int wrong_key(struct conf_report *r, const struct conf_at *up,
 static int check_numbers(const struct conf_domain *d,
 			 const struct conf_at *at, struct conf_report *r)
 {
+	uint32_t large = d->blocks_per_rank.large;
 	uint64_t grant = (uint64_t)d->blocks_per_rank.small *
-			 d->block_bytes.small +
-			 (uint64_t)d->blocks_per_rank.large *
-			 d->block_bytes.large;
+			 d->block_bytes.small;
 	int bad = 0;
+
+	/* Of more each rank gets what the pool has for all. */
+	if (large > CONF_LARGE_FEW)
+		large = CONF_LARGE_FEW;
+	grant += (uint64_t)large * d->block_bytes.large;
 
 	if (d->block_bytes.small >= d->block_bytes.large)
 		bad = wrong_key(r, at, "block_bytes", "small",

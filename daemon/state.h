@@ -223,6 +223,7 @@ struct domain {
 	struct rank **rank;		/* by slot */
 	struct job **job;		/* by cell */
 	uint32_t ranks;			/* slots in use */
+	uint32_t expected;		/* ranks that blocks are for: supply.c */
 	uint32_t jobs;			/* cells in use */
 	struct session *sessions;
 	struct run *runs;		/* run.c: programs in VMs */

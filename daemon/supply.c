@@ -23,10 +23,44 @@ static uint32_t of_pair(const struct conf_pair *p, int size)
 	return size == SMALL ? p->small : p->large;
 }
 
-/* Blocks that a rank may hold when nobody else wants any. */
+/* Ranks that are there, and those that their jobs still wait for. */
+static void expect(struct domain *d)
+{
+	d->expected = d->ranks;
+	for (uint32_t cell = 0; cell < d->nranks; cell++) {
+		const struct job *j = d->job[cell];
+
+		if (j && !j->led.open && j->led.size > j->led.joined)
+			d->expected += j->led.size - j->led.joined;
+	}
+}
+
+/*
+ * Blocks that a rank may hold when nobody else wants any.  Of large ones that is
+ * not more than all ranks can have at a time: a rank that has many goes through
+ * all of them, one after the other, so that the lines of each are in no cache of
+ * the receiver when it is filled again (client/lend.c).  That is worth a lot, but
+ * not a pool that is short; and on a core that ranks share they push each other's
+ * blocks out of its cache anyhow: there, few are better.
+ */
 static uint32_t most_blocks(const struct rank *r, int size)
 {
-	return of_pair(&r->dom->conf->blocks_per_rank, size);
+	const struct domain *d = r->dom;
+	uint32_t most = of_pair(&d->conf->blocks_per_rank, size);
+	uint64_t room;
+
+	if (size == SMALL || most <= CONF_LARGE_FEW)
+		return most;
+	if (r->seated && r->seat.cpu != PLACE_NO_CPU &&
+	    place_on_cpu(d->sh->place, (unsigned int)r->seat.cpu) > 1)
+		return CONF_LARGE_FEW;
+	/* A quarter is for rings, small blocks and loans; nobody is alone. */
+	room = arena_bytes(d->arena) / 4 * 3 /
+	       (d->expected > 2 ? d->expected : 2) /
+	       d->conf->block_bytes.large;
+	if (room < CONF_LARGE_FEW)
+		return CONF_LARGE_FEW;
+	return room < most ? (uint32_t)room : most;
 }
 
 /* A ring to each partner, and some to spare. */
@@ -207,10 +241,25 @@ static void meet_freely(struct rank *r)
 	note_need(r);
 }
 
+/* Who came when there was room for more gives back what is free of it. */
+static void make_room(struct domain *d)
+{
+	for (uint32_t i = 0; i < d->nranks; i++) {
+		struct rank *r = d->rank[i];
+
+		if (r && state_rank_alive(r) &&
+		    r->blocks[LARGE] > CONF_LARGE_FEW)
+			recall_down_to(r, LARGE, most_blocks(r, LARGE));
+	}
+}
+
 void supply_start(struct rank *r)
 {
+	expect(r->dom);
+	make_room(r->dom);
 	for (int size = SMALL; size < SIZES; size++) {
-		uint32_t most = most_blocks(r, size);
+		uint32_t most = min_u32(most_blocks(r, size),
+					size == SMALL ? UINT32_MAX : CONF_LARGE_FEW);
 
 		r->need.blocks[size] = most ? (most + 3) / 4 : 0;
 	}
@@ -237,6 +286,7 @@ void supply_need(struct rank *r, const struct snoo_wire_need *need)
 	uint32_t rings[SIZES] = { need->rings, need->large_rings };
 	uint32_t blocks[SIZES] = { need->small_blocks, need->large_blocks };
 
+	expect(d);
 	for (int size = SMALL; size < SIZES; size++) {
 		add_need(&r->need.rings[size], rings[size], r->rings[size],
 			 most_rings(r, size));
@@ -285,6 +335,7 @@ void supply_again(struct rank *r)
 
 void supply_retry(struct domain *d)
 {
+	expect(d);
 	if (d->sched.contended) {
 		supply_balance(d);
 		return;
@@ -354,6 +405,7 @@ void supply_balance(struct domain *d)
 	struct sched_claim *claim = calloc(d->nranks, sizeof(*claim));
 	struct rank **who = calloc(d->nranks, sizeof(struct rank *));
 
+	expect(d);
 	/* They keep blocks for the next loan that others want for this copy. */
 	loans_shrink(d);
 	if (claim && who) {

@@ -141,11 +141,11 @@ static void test_no_file_is_needed(void **state)
 	assert_int_equal(d->pool.size_bytes, 64u << 20);
 	assert_int_equal(d->ranks_max, 256);
 	assert_int_equal(d->job_ranks_max, 64);
-	assert_int_equal(d->stream_bytes, 1 << 20);
+	assert_int_equal(d->stream_bytes, 2 << 20);
 	assert_int_equal(d->block_bytes.small, 16384);
 	assert_int_equal(d->block_bytes.large, 65536);
 	assert_int_equal(d->blocks_per_rank.small, 32);
-	assert_int_equal(d->blocks_per_rank.large, 16);
+	assert_int_equal(d->blocks_per_rank.large, 64);
 	assert_int_equal(d->ring_bytes.small, 4096);
 	assert_int_equal(d->ring_bytes.large, 65536);
 	assert_int_equal(d->ivshmem.slots, 1);

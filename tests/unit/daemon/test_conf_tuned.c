@@ -135,7 +135,7 @@ static void unused(struct fixture *f, const char *conf, const char *words)
 {
 	assert_int_equal(load(f, conf, NULL), 0);
 	assert_false(f->c->tuned.in_force);
-	assert_int_equal(f->c->domains[0].stream_bytes, 1 << 20);
+	assert_int_equal(f->c->domains[0].stream_bytes, 2 << 20);
 	assert_string_equal(conf_size_from(&f->c->domains[0], CONF_STREAM),
 			    "default");
 	assert_non_null(f->c->tuned.why_not);
@@ -219,7 +219,7 @@ static void test_a_reload_carries_the_origin(void **state)
 	unlink(f->tuned);
 	assert_int_equal(load(f, "{}", NULL), 0);
 	conf_apply(running, f->c);
-	assert_int_equal(running->domains[0].stream_bytes, 1 << 20);
+	assert_int_equal(running->domains[0].stream_bytes, 2 << 20);
 	assert_string_equal(conf_size_from(&running->domains[0], CONF_STREAM),
 			    "default");
 	assert_int_equal(running->domains[0].block_bytes.large, 131072);

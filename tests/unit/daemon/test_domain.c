@@ -113,13 +113,18 @@ static struct rank *rank_of(struct home *h, const struct fakerank *f)
 	return h->d->rank[f->welcome.slot];
 }
 
+static const char *const few[] = {
+	"domains.default.blocks_per_rank.large=16",
+	NULL,
+};
+
 static void test_need_is_met_up_to_the_limit(void **state)
 {
 	struct home h;
 	struct fakerank f;
 
 	(void)state;
-	assert_int_equal(home_open(&h, NULL), 0);
+	assert_int_equal(home_open(&h, few), 0);
 	attach(&h, &f, "need");
 	assert_int_equal(rank_of(&h, &f)->blocks[SMALL], 8);
 	assert_int_equal(rank_of(&h, &f)->blocks[LARGE], 4);
@@ -137,6 +142,75 @@ static void test_need_is_met_up_to_the_limit(void **state)
 	assert_int_equal(rank_of(&h, &f)->rings[SMALL], 5);
 	assert_int_equal(rank_of(&h, &f)->blocks[LARGE], 16);
 	fakerank_close(&f);
+	home_close(&h);
+}
+
+/* Above a few, a rank holds what the pool has for all of them, and no more. */
+static void test_many_large_blocks_leave_room_for_all(void **state)
+{
+	const char *const sets[] = { "domains.default.pool.size_bytes=32M",
+				     "placement.pin=false", NULL };
+	struct home h;
+	struct fakerank f[8];
+	uint64_t room;
+	uint32_t held;
+
+	(void)state;
+	assert_int_equal(home_open(&h, sets), 0);
+	room = arena_bytes(h.d->arena) / 4 * 3 / 65536;
+	for (int i = 0; i < 8; i++) {
+		home_rank(&h, &f[i]);
+		/* The first one of a job of four, then jobs of one. */
+		assert_int_equal(fakerank_attach(&f[i], h.path,
+						 i ? "others" : "first", 0,
+						 i ? -1 : 0, i ? 0 : 4), 0);
+		assert_int_equal(rank_of(&h, &f[i])->blocks[LARGE], 4);
+		assert_int_equal(fakerank_need(&f[i], 0, 0, UINT32_MAX), 0);
+		drain(&h, &f[i]);
+		/* Three of the first job are still to come. */
+		for (int k = 0; k <= i; k++) {
+			held = rank_of(&h, &f[k])->blocks[LARGE];
+			assert_int_equal(held, room / (unsigned int)(i + 4) < 64 ?
+					       room / (unsigned int)(i + 4) : 64);
+			assert_true(held > 16);
+		}
+		assert_false(h.d->sched.contended);
+	}
+	for (int i = 0; i < 8; i++)
+		fakerank_close(&f[i]);
+	home_close(&h);
+}
+
+/* On a core that they share, each has few. */
+static void test_many_large_blocks_are_for_one_on_a_core(void **state)
+{
+	struct home h;
+	struct fakerank f[2];
+
+	(void)state;
+	assert_int_equal(home_open(&h, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		struct snoo_wire_hello hello;
+
+		home_rank(&h, &f[i]);
+		fakerank_hello_init(&hello, i ? "b" : "a", 0, 0, 1);
+		hello.core = 0;
+		assert_int_equal(fakerank_connect(&f[i], h.path), 0);
+		assert_int_equal(fakerank_send(&f[i], &hello, sizeof(hello)),
+				 0);
+		assert_int_equal(fakerank_until(&f[i], SNOO_WIRE_WELCOME),
+				 SNOO_WIRE_WELCOME);
+		assert_int_equal(fakerank_pinned(&f[i]), 0);
+		assert_int_equal(fakerank_need(&f[i], 0, 0, UINT32_MAX), 0);
+		drain(&h, &f[i]);
+		if (i == 0)
+			assert_int_equal(rank_of(&h, &f[0])->blocks[LARGE], 64);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rank_of(&h, &f[i])->blocks[LARGE], 16);
+		fakerank_close(&f[i]);
+	}
+	assert_false(h.d->sched.contended);
 	home_close(&h);
 }
 
@@ -258,6 +332,8 @@ int main(void)
 		cmocka_unit_test(test_second_daemon_is_told_who_serves),
 		cmocka_unit_test(test_socket_paths),
 		cmocka_unit_test(test_need_is_met_up_to_the_limit),
+		cmocka_unit_test(test_many_large_blocks_leave_room_for_all),
+		cmocka_unit_test(test_many_large_blocks_are_for_one_on_a_core),
 		cmocka_unit_test(test_short_pool_is_shared),
 		cmocka_unit_test(test_busy_blocks_are_not_recalled),
 		cmocka_unit_test(test_nonsense_in_a_slot_is_harmless),
