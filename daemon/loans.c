@@ -43,6 +43,11 @@ static uint64_t share_of(const struct rank *r)
 	return room_of(d) / weights * r->job->sched.weight / r->job->attached;
 }
 
+bool loans_many(const struct domain *d)
+{
+	return lent_by(d) > room_of(d) / 4;
+}
+
 /* @bytes are those of a piece: a power of two. */
 static bool fits(const struct rank *r, uint64_t bytes)
 {

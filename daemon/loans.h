@@ -39,6 +39,9 @@ uint32_t loans_recall(struct rank *r);
 /* Everybody's free ones come back; how many. */
 uint32_t loans_shrink(struct domain *d);
 
+/* Is more than a quarter of what may be lent for loans out? */
+bool loans_many(const struct domain *d);
+
 /* It has that piece (adoption). */
 void loans_count(struct rank *r, const struct arena_piece *piece);
 

@@ -104,6 +104,11 @@ void sched_short(struct sched *s, uint64_t now_ns)
 	}
 }
 
+void sched_enough(struct sched *s)
+{
+	s->contended = false;
+}
+
 static uint64_t room(const struct sched_rank *r)
 {
 	return r->share > r->used ? r->share - r->used : 0;

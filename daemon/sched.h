@@ -118,6 +118,9 @@ void sched_report(struct sched_rank *r, uint64_t used, uint64_t want);
 /** sched_short() - Somebody asked for a block and there is none */
 void sched_short(struct sched *s, uint64_t now_ns);
 
+/** sched_enough() - There are enough for all: nothing is limited from now on */
+void sched_enough(struct sched *s);
+
 /**
  * sched_tick() - Look at what was reported; end the round if it is over
  * @now_ns:	Grows from call to call

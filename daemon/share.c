@@ -89,6 +89,14 @@ static void look(void *arg)
 	more = sched_tick(&d->sched, now);
 	if (d->sched.contended || supply_wanted(d))
 		supply_balance(d);
+	/*
+	 * Blocks that were recalled are wanted again by who goes back to work,
+	 * which would keep a pool short for ever that has enough by now.
+	 */
+	if (d->sched.contended && supply_plenty(d)) {
+		sched_enough(&d->sched);
+		more = sched_tick(&d->sched, now);
+	}
 	tell_ranks(d);
 	if (before && !d->sched.contended) {
 		log_debug("pool is no longer short domain=%s", d->name);

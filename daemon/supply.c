@@ -47,17 +47,19 @@ static uint32_t most_blocks(const struct rank *r, int size)
 {
 	const struct domain *d = r->dom;
 	uint32_t most = of_pair(&d->conf->blocks_per_rank, size);
-	uint64_t room;
+	uint64_t room, small;
 
 	if (size == SMALL || most <= CONF_LARGE_FEW)
 		return most;
 	if (r->seated && r->seat.cpu != PLACE_NO_CPU &&
 	    place_on_cpu(d->sh->place, (unsigned int)r->seat.cpu) > 1)
 		return CONF_LARGE_FEW;
-	/* A quarter is for rings, small blocks and loans; nobody is alone. */
+	/* A quarter is for rings and loans; nobody is alone. */
 	room = arena_bytes(d->arena) / 4 * 3 /
-	       (d->expected > 2 ? d->expected : 2) /
-	       d->conf->block_bytes.large;
+	       (d->expected > 2 ? d->expected : 2);
+	small = (uint64_t)d->conf->blocks_per_rank.small *
+		d->conf->block_bytes.small;
+	room = room > small ? (room - small) / d->conf->block_bytes.large : 0;
 	if (room < CONF_LARGE_FEW)
 		return CONF_LARGE_FEW;
 	return room < most ? (uint32_t)room : most;
@@ -232,11 +234,23 @@ static void note_need(struct rank *r)
 		r->need_since_ns = loop_now_ns();
 }
 
+/* What it asked for when it might have more is not waited for. */
+static void cut_need(struct rank *r)
+{
+	for (int size = SMALL; size < SIZES; size++) {
+		uint32_t most = most_blocks(r, size), held = r->blocks[size];
+
+		r->need.blocks[size] = min_u32(r->need.blocks[size],
+					       most > held ? most - held : 0);
+	}
+}
+
 static void meet_freely(struct rank *r)
 {
 	uint32_t limit[SIZES] = { most_blocks(r, SMALL),
 				  most_blocks(r, LARGE) };
 
+	cut_need(r);
 	meet(r, limit);
 	note_need(r);
 }
@@ -359,6 +373,32 @@ bool supply_wanted(const struct domain *d)
 	return false;
 }
 
+bool supply_plenty(struct domain *d)
+{
+	uint64_t bytes = 0;
+
+	expect(d);
+	/* It may be loans that there are too few of. */
+	if (loans_many(d))
+		return false;
+	for (uint32_t i = 0; i < d->nranks; i++) {
+		const struct rank *r = d->rank[i];
+
+		if (!r || !state_rank_alive(r))
+			continue;
+		if (unmet(r))
+			return false;
+		for (int size = SMALL; size < SIZES; size++) {
+			uint32_t most = most_blocks(r, size);
+
+			if (most > r->blocks[size])
+				bytes += (uint64_t)(most - r->blocks[size]) *
+					 of_pair(&d->conf->block_bytes, size);
+		}
+	}
+	return bytes <= arena_free_bytes(d->arena);
+}
+
 /* ---- fair shares ---- */
 
 /* Blocks that @r can make use of. */
@@ -416,6 +456,7 @@ void supply_balance(struct domain *d)
 
 			if (!r || !state_rank_alive(r))
 				continue;
+			cut_need(r);
 			recall_down_to(r, SMALL, r->fair[SMALL]);
 			recall_down_to(r, LARGE, r->fair[LARGE]);
 		}

@@ -41,6 +41,9 @@ void supply_balance(struct domain *d);
 /* Is anybody short of something that he may have? */
 bool supply_wanted(const struct domain *d);
 
+/* Is nobody short, and could everybody have all that it may? */
+bool supply_plenty(struct domain *d);
+
 /**
  * supply_take() - A piece of the arena, even if free blocks must be recalled
  *

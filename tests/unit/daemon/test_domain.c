@@ -157,7 +157,7 @@ static void test_many_large_blocks_leave_room_for_all(void **state)
 
 	(void)state;
 	assert_int_equal(home_open(&h, sets), 0);
-	room = arena_bytes(h.d->arena) / 4 * 3 / 65536;
+	room = arena_bytes(h.d->arena) / 4 * 3;
 	for (int i = 0; i < 8; i++) {
 		home_rank(&h, &f[i]);
 		/* The first one of a job of four, then jobs of one. */
@@ -169,13 +169,26 @@ static void test_many_large_blocks_leave_room_for_all(void **state)
 		drain(&h, &f[i]);
 		/* Three of the first job are still to come. */
 		for (int k = 0; k <= i; k++) {
+			uint64_t each = (room / (unsigned int)(i + 4) -
+					 32 * 16384) / 65536;
+
+			if (each > 64)
+				each = 64;
+			if (each < 16)
+				each = 16;
 			held = rank_of(&h, &f[k])->blocks[LARGE];
-			assert_int_equal(held, room / (unsigned int)(i + 4) < 64 ?
-					       room / (unsigned int)(i + 4) : 64);
-			assert_true(held > 16);
+			assert_int_equal(held, each);
 		}
 		assert_false(h.d->sched.contended);
 	}
+	/* Asked for when there was more: nobody waits for it. */
+	rank_of(&h, &f[0])->need.blocks[LARGE] = 10;
+	assert_true(supply_wanted(h.d));
+	supply_retry(h.d);
+	assert_false(supply_wanted(h.d));
+	rank_of(&h, &f[0])->need.blocks[LARGE] = 10;
+	supply_balance(h.d);
+	assert_false(supply_wanted(h.d));
 	for (int i = 0; i < 8; i++)
 		fakerank_close(&f[i]);
 	home_close(&h);
@@ -237,6 +250,48 @@ static void test_short_pool_is_shared(void **state)
 	}
 	assert_true(rank_of(&h, &poor)->blocks[LARGE] >= 2);
 	fakerank_close(&rich);
+	fakerank_close(&poor);
+	home_close(&h);
+}
+
+/* A pool that was short is not any more when there is enough for all. */
+static void test_a_pool_with_enough_is_not_short(void **state)
+{
+	const char *const sets[] = {
+		tight[0], tight[1], tight[2], tight[3], tight[4],
+		"scheduler.contended_ms=10000", NULL,
+	};
+	struct home h;
+	struct fakerank rich, poor;
+
+	(void)state;
+	assert_int_equal(home_open(&h, sets), 0);
+	attach(&h, &rich, "rich");
+	assert_int_equal(fakerank_need(&rich, 0, 16, 16), 0);
+	drain(&h, &rich);
+	attach(&h, &poor, "poor");
+	assert_int_equal(fakerank_need(&poor, 0, 16, 16), 0);
+	for (int i = 0; i < 1000 && !h.d->sched.contended; i++) {
+		atomic_store(&poor.slot->want, 1 << 20);
+		drain(&h, &poor);
+		usleep(1000);
+	}
+	assert_true(h.d->sched.contended);
+	/* Both go on wanting: it stays so. */
+	for (int i = 0; i < 20; i++) {
+		drain(&h, &poor);
+		usleep(2000);
+	}
+	assert_true(h.d->sched.contended);
+	fakerank_close(&rich);
+	home_bury(&h);
+	atomic_store(&poor.slot->want, 0);
+	for (int i = 0; i < 1000 && h.d->sched.contended; i++) {
+		drain(&h, &poor);
+		usleep(2000);
+	}
+	assert_false(h.d->sched.contended);
+	assert_int_equal(poor.slot->allow, SNOO_ABI_UNLIMITED);
 	fakerank_close(&poor);
 	home_close(&h);
 }
@@ -335,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_many_large_blocks_leave_room_for_all),
 		cmocka_unit_test(test_many_large_blocks_are_for_one_on_a_core),
 		cmocka_unit_test(test_short_pool_is_shared),
+		cmocka_unit_test(test_a_pool_with_enough_is_not_short),
 		cmocka_unit_test(test_busy_blocks_are_not_recalled),
 		cmocka_unit_test(test_nonsense_in_a_slot_is_harmless),
 		cmocka_unit_test(test_lost_pool_ends_the_domain_loudly),

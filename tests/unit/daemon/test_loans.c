@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/loans.h"
 #include "shm/block.h"
@@ -239,6 +240,10 @@ static void test_a_short_pool_has_shares(void **state)
 			assert_int_equal(ask(&f, MIB / 4, &m), ENOMEM);
 		if (ask(&g, MIB / 4, &m) == 0)
 			hold(&g, &m);
+		/* A round or two, which are not to end it. */
+		usleep(3000);
+		home_settle(h);
+		assert_true(h->d->sched.contended);
 		sched_short(&h->d->sched, loop_now_ns());
 	}
 	assert_true(rank_of(h, &g)->loan_bytes <= half(h) / 2);
