@@ -15,6 +15,7 @@
 #include "client/loan.h"
 #include "client/mates.h"
 #include "client/order.h"
+#include "client/reach.h"
 #include "client/regs.h"
 
 /* One word that is 1 here and 0 in a forked child. */
@@ -52,6 +53,7 @@ void context_free(struct snoo *ctx)
 	token_fini(&ctx->offers);
 	token_fini(&ctx->accepts);
 	mates_fini(ctx);
+	reach_close(ctx);
 	free(ctx->coll_room);
 	free(ctx->peers);
 	free(ctx->rx);

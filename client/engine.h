@@ -114,6 +114,15 @@ struct peer {
 	uint32_t filled;		/* blocks, likewise */
 	uint32_t timed;			/* blocks read, for one in PACE_SAMPLE */
 	struct pace pace;		/* how its blocks are best filled */
+	struct {			/* reach.c: its memory */
+		enum { REACH_UNKNOWN, REACH_ASKED, REACH_READS, REACH_NOT
+		} state;
+		bool due;		/* WHERE, not said yet */
+		uint32_t asks;
+		int32_t pid;
+		uint64_t address;	/* of its stamps */
+		uint64_t nonce;
+	} reach;
 	struct {			/* hold.c: cores kept until it answers */
 		uint32_t failed;	/* in vain, less those that were not */
 		uint32_t skip;		/* waits until the next trial */
@@ -157,6 +166,7 @@ struct snoo_request {
 	bool done;
 	bool counted;			/* in ctx->moving */
 	bool self_copy;			/* a send to ourselves, not matched yet */
+	uint8_t stamp;			/* of its offer, in reach.stamp; 0: none */
 
 	uint64_t message;		/* bytes of the whole message */
 	uint32_t from;			/* who sent it */
@@ -235,6 +245,9 @@ struct session {
 	bool look_due;			/* LOOK, not said yet */
 	bool loan_due;			/* LOAN, not said yet */
 	struct snoo_wire_loan loan;	/* not answered yet; serial 0: none */
+	bool reach_due;			/* REACH, not said yet */
+	bool where_dirty;		/* WHERE of some peer, reach.due */
+	struct snoo_wire_reach reach;
 };
 
 /** struct registers - Small messages by way of the daemon; see regs.c */
@@ -253,6 +266,14 @@ struct registers {
 	uint32_t count;
 	uint64_t since_ns;		/* that `out` stands still */
 	uint64_t still_ns;		/* so long: by the channel again */
+};
+
+/** struct reach - What those that may read our memory look at; see reach.c */
+struct reach {
+	_Atomic uint64_t *stamp;	/* NULL: nobody does */
+	uint64_t nonce;
+	uint64_t free;			/* bit for each stamp */
+	uint32_t out;			/* stamps in use */
 };
 
 /** struct bells - How we sleep once BELLS has come; see bells.c */
@@ -346,6 +367,7 @@ struct snoo {
 	struct session session;
 	struct registers registers;
 	struct bells bells;
+	struct reach reach;
 	struct meet meet;
 	unsigned char *coll_room;	/* coll_step.h; NULL: not needed yet */
 	struct spares spare[LEND_SIZES];
@@ -430,6 +452,7 @@ static inline void request_init(struct snoo_request *req,
 	req->total = 0;
 	req->moved = 0;
 	req->pool = NULL;
+	req->stamp = 0;
 	req->loan = NULL;	/* and the view */
 }
 

@@ -22,6 +22,7 @@
 #include "client/map.h"
 #include "client/member.h"
 #include "client/news.h"
+#include "client/reach.h"
 
 #define JOIN_TRIES	20	/* daemons that may die over our HELLO */
 
@@ -305,6 +306,7 @@ int session_open(struct snoo *ctx, const struct session_join *join,
 	if (ret)
 		goto out_close;
 	pin(ctx, w.core);
+	reach_open(ctx);
 	ret = wait_start(ctx, deadline_ns, why);
 	if (ret)
 		goto out_close;

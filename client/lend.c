@@ -234,6 +234,13 @@ static struct lend_block *pop(struct snoo *ctx, struct lend_class *c)
 	return NULL;
 }
 
+bool lend_unlimited(const struct snoo *ctx)
+{
+	/* Relaxed: as below. */
+	return atomic_load_explicit(&ctx->me->allow, memory_order_relaxed) ==
+	       SNOO_ABI_UNLIMITED;
+}
+
 bool lend_allowed(struct snoo *ctx, uint64_t bytes)
 {
 	/* Relaxed: a limit that the daemon raises; late by a round at most. */

@@ -49,6 +49,9 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 			     uint32_t bytes, struct peer *peer,
 			     bool streamed);
 
+/** lend_unlimited() - Are we free to move what we like? */
+bool lend_unlimited(const struct snoo *ctx);
+
 /**
  * lend_allowed() - May @bytes go through blocks or pieces now?
  *

@@ -24,6 +24,7 @@
 #include "client/lend.h"
 #include "client/loan.h"
 #include "client/peer.h"
+#include "client/reach.h"
 #include "client/regs.h"
 #include "client/regs_in.h"
 #include "client/session.h"
@@ -34,6 +35,7 @@ union news {
 	struct snoo_wire_rings rings;
 	struct snoo_wire_grant grant;
 	struct snoo_wire_lent lent;
+	struct snoo_wire_peer peer;
 	struct snoo_wire_gone gone;
 	struct snoo_wire_bells bells;
 	struct snoo_wire_registers registers;
@@ -155,6 +157,8 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 		return true;
 	case SNOO_WIRE_LENT:
 		return n == sizeof(m->lent) && loan_lent(ctx, &m->lent);
+	case SNOO_WIRE_PEER:
+		return n == sizeof(m->peer) && reach_heard(ctx, &m->peer);
 	case SNOO_WIRE_GONE:
 		if (n != sizeof(m->gone))
 			return false;
@@ -170,6 +174,7 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 			return false;
 		regs_resumed(ctx);
 		loan_resumed(ctx);
+		reach_resumed(ctx);
 		shm_count(ctx->me, SHM_COUNT_reconnects, 1);
 		session_state(ctx, m->resumed.epoch);
 		return true;

@@ -133,7 +133,8 @@ int progress(struct snoo *ctx)
 		channel_retired(ctx);
 	if (ctx->session.need_dirty || ctx->session.ack ||
 	    ctx->session.epoch || ctx->session.ring_dirty ||
-	    ctx->session.look_due || ctx->session.loan_due)
+	    ctx->session.look_due || ctx->session.loan_due ||
+	    ctx->session.reach_due || ctx->session.where_dirty)
 		session_flush(ctx);
 	return work;
 }

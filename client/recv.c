@@ -9,6 +9,7 @@
 #include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
+#include "client/reach.h"
 #include "shm/block.h"
 #include "shm/copy.h"
 #include "shm/testpoint.h"
@@ -151,7 +152,10 @@ static void accept_stream(struct snoo *ctx, struct snoo_request *req,
 	}
 }
 
-/* From the pool, without the sender's help; false: it is to be asked. */
+/*
+ * From the pool or the sender's memory, without its help; false: it is to be
+ * asked.
+ */
 static bool fetch(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		  const struct offer *o)
 {
@@ -162,7 +166,11 @@ static bool fetch(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		cut ? SNOO_ABI_TRUNCATED : SNOO_ABI_FETCHED,
 	};
 
-	if (n == 0 || !alloc_fetch(ctx, p, o, req->buf, n))
+	if (n == 0)
+		return false;
+	if (o->ways & SNOO_ABI_WAY_POOL ?
+		    !alloc_fetch(ctx, p, o, req->buf, n) :
+		    !reach_fetch(ctx, p, o, req->buf, n))
 		return false;
 	if (channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words))
 		return false;
@@ -178,7 +186,8 @@ void recv_offer(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 		refuse(ctx, p, o->token);
 		return;
 	}
-	if ((o->ways & SNOO_ABI_WAY_POOL) && fetch(ctx, req, p, o))
+	if ((o->ways & (SNOO_ABI_WAY_POOL | SNOO_ABI_WAY_CMA)) &&
+	    fetch(ctx, req, p, o))
 		return;
 	accept_stream(ctx, req, p, o->token, o->length);
 }

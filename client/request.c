@@ -5,6 +5,7 @@
 
 #include "client/alloc.h"
 #include "client/engine.h"
+#include "client/reach.h"
 
 #define REQUEST_BYTES	(2 * SNOO_ABI_LINE)
 
@@ -23,6 +24,8 @@ void request_done(struct snoo *ctx, struct snoo_request *req, int error)
 	req->done = true;
 	if (req->pool)
 		alloc_ended(ctx, req, error);
+	if (req->stamp)
+		reach_ended(ctx, req, error);
 	if (req->counted) {
 		req->counted = false;
 		ctx->moving--;

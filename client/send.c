@@ -29,6 +29,7 @@
 #include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
+#include "client/reach.h"
 #include "client/recv.h"
 #include "client/regs.h"
 #include "client/stream.h"
@@ -187,6 +188,7 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 	words[1] = req->token;
 	words[2] = req->len;
 	alloc_offer(ctx, req, &words[3]);
+	reach_offer(ctx, p, req, &words[3]);
 	shm_tx_publish(&p->tx, line_word(SNOO_ABI_OFFER, 0, 0, req->context,
 					 req->tag));
 	SNOO_TESTPOINT("send_offered");
@@ -378,6 +380,12 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
 	if (req->pool) {
 		lend_charge(ctx, req->len);
 		shm_count(ctx->me, SHM_COUNT_sent_pool, 1);
+		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	}
+	/* A stream, which was asked for instead, has counted itself. */
+	if (req->stamp && req->their_token == 0) {
+		lend_charge(ctx, req->len);
+		shm_count(ctx->me, SHM_COUNT_sent_cma, 1);
 		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	}
 	request_done(ctx, req, 0);

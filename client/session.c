@@ -118,6 +118,56 @@ void session_loan(struct snoo *ctx, uint64_t bytes, uint32_t serial)
 		s->loan_due = !say_loan(ctx);
 }
 
+static bool say_reach(struct snoo *ctx)
+{
+	const struct snoo_wire_reach *m = &ctx->session.reach;
+
+	return say(ctx, m, sizeof(*m)) == (ssize_t)sizeof(*m);
+}
+
+void session_reach(struct snoo *ctx, uint64_t address, uint64_t nonce)
+{
+	struct session *s = &ctx->session;
+
+	s->reach = (struct snoo_wire_reach){
+		.head = { SNOO_WIRE_REACH, sizeof(s->reach) },
+		.address = address,
+		.nonce = nonce,
+	};
+	if (!s->lost)
+		s->reach_due = !say_reach(ctx);
+}
+
+static bool say_where(struct snoo *ctx, uint32_t rank)
+{
+	struct snoo_wire_where m = {
+		.head = { SNOO_WIRE_WHERE, sizeof(m) },
+		.rank = rank,
+	};
+
+	return say(ctx, &m, sizeof(m)) == (ssize_t)sizeof(m);
+}
+
+void session_where(struct snoo *ctx, struct peer *p)
+{
+	if (ctx->session.lost)
+		return;
+	p->reach.due = !say_where(ctx, p->rank);
+	ctx->session.where_dirty = ctx->session.where_dirty || p->reach.due;
+}
+
+static void flush_wheres(struct snoo *ctx)
+{
+	for (uint32_t i = 0; i < ctx->capacity; i++) {
+		struct peer *p = &ctx->peers[i];
+
+		if (p->reach.due && !say_where(ctx, i))
+			return;
+		p->reach.due = false;
+	}
+	ctx->session.where_dirty = false;
+}
+
 static void flush_rings(struct snoo *ctx)
 {
 	for (uint32_t i = 0; i < ctx->capacity; i++) {
@@ -170,6 +220,10 @@ void session_flush(struct snoo *ctx)
 		s->look_due = !say_look(ctx);
 	if (s->loan_due)
 		s->loan_due = !say_loan(ctx);
+	if (s->reach_due)
+		s->reach_due = !say_reach(ctx);
+	if (s->where_dirty)
+		flush_wheres(ctx);
 	if (s->ack) {
 		struct snoo_wire_ack ack = {
 			.head = { SNOO_WIRE_ACK, sizeof(ack) },

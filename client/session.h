@@ -59,6 +59,12 @@ void session_look(struct snoo *ctx);
 /** session_loan() - LOAN: a block of @bytes, please; never blocks */
 void session_loan(struct snoo *ctx, uint64_t bytes, uint32_t serial);
 
+/** session_reach() - REACH: where partners may look in our memory */
+void session_reach(struct snoo *ctx, uint64_t address, uint64_t nonce);
+
+/** session_where() - WHERE: which process is @p?  Never blocks */
+void session_where(struct snoo *ctx, struct peer *p);
+
 /** session_flush() - Say what has not been said yet; never blocks */
 void session_flush(struct snoo *ctx);
 

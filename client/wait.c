@@ -38,6 +38,7 @@
 #include "client/news.h"
 #include "client/patience.h"
 #include "client/progress.h"
+#include "client/reach.h"
 #include "client/regs.h"
 #include "client/regs_in.h"
 #include "client/session.h"
@@ -221,7 +222,8 @@ static void rest_by_summary(struct snoo *ctx, bool yes)
 
 static bool keep_core(struct snoo *ctx, struct idle *idle, uint64_t now)
 {
-	bool moving = ctx->moving > 0 || !list_empty(&ctx->busy);
+	/* What others read from us moves without us. */
+	bool moving = ctx->moving > reach_out(ctx) || !list_empty(&ctx->busy);
 	bool few = mates_few(ctx);
 
 	rest_by_summary(ctx, few);

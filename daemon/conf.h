@@ -110,6 +110,7 @@ struct conf_domain {
 	struct conf_pair block_bytes;
 	struct conf_pair blocks_per_rank;
 	struct conf_pair ring_bytes;
+	bool single_copy;		/* out of the sender's memory */
 	uint32_t spin_us;		/* CONF_AUTO: what was measured */
 	uint32_t weight_default;	/* of a job or VM that no rule names */
 	struct conf_rules weights;	/* conf_weight() */

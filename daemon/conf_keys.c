@@ -180,6 +180,7 @@ const struct conf_key conf_domain_keys[] = {
 	    FIXED, .min = K, .max = M, .pow2 = true),
 	KEY(ring_bytes.large, CONF_SIZE32, "\"64K\"",
 	    FIXED, .min = K, .max = M, .pow2 = true),
+	KEY(single_copy, CONF_BOOL, "true", LIVE),
 	KEY(spin_us, CONF_INT_AUTO, "\"auto\"",
 	    LIVE, .min = 0, .max = 1000000),
 

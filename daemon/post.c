@@ -348,6 +348,11 @@ void post_grant(struct rank *r, const struct snoo_wire_block *block,
 	post(r->session, &u, bytes);
 }
 
+void post_peer(struct rank *r, const struct snoo_wire_peer *m)
+{
+	post(r->session, m, sizeof(*m));
+}
+
 void post_lent(struct rank *r, const struct snoo_wire_lent *m)
 {
 	post(r->session, m, sizeof(*m));

@@ -39,6 +39,7 @@ void post_rings(struct rank *r, const struct snoo_wire_ring *ring,
 void post_grant(struct rank *r, const struct snoo_wire_block *block,
 		uint32_t n);
 /* Rings @r whatever it does. */
+void post_peer(struct rank *r, const struct snoo_wire_peer *m);
 void post_lent(struct rank *r, const struct snoo_wire_lent *m);
 void post_gone(struct rank *r, const struct rank *gone);
 void post_resumed(struct rank *r);

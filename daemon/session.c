@@ -18,6 +18,7 @@
 #include "daemon/loans.h"
 #include "daemon/log.h"
 #include "daemon/post.h"
+#include "daemon/reach.h"
 #include "daemon/reap.h"
 #include "daemon/regs.h"
 #include "daemon/run.h"
@@ -372,6 +373,18 @@ static void on_attached(struct session *s, const union session_message *m)
 	case SNOO_WIRE_LOAN:
 		if (has_length(s, m, sizeof(m->loan)))
 			loans_ask(s->rank, &m->loan);
+		break;
+	case SNOO_WIRE_REACH:
+		if (has_length(s, m, sizeof(m->reach)))
+			reach_said(s->rank, &m->reach);
+		break;
+	case SNOO_WIRE_WHERE:
+		if (has_length(s, m, sizeof(m->where)) &&
+		    reach_where(s->rank, &m->where))
+			session_fail(s, EPROTO,
+				     "WHERE for rank %u, but the job has room "
+				     "for %u", m->where.rank,
+				     s->rank->job->led.capacity);
 		break;
 	case SNOO_WIRE_LOOK:
 		if (has_length(s, m, sizeof(m->plain)) && regs_look(s->rank))

@@ -27,6 +27,8 @@ union session_message {
 	struct snoo_wire_ack ack;
 	struct snoo_wire_state state;
 	struct snoo_wire_ring_for ring;
+	struct snoo_wire_reach reach;
+	struct snoo_wire_where where;
 	struct snoo_wire_plain plain;
 	unsigned char bytes[SNOO_WIRE_MAX];
 };

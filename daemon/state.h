@@ -164,6 +164,8 @@ struct rank {
 	bool ring_due;			/* span.c: RING came for it */
 	bool registers;			/* register messages can reach it */
 	struct regs_rank *regs;		/* regs_rank.c; NULL: it has no rings */
+	uint64_t reach_address;		/* of its stamps, in its memory */
+	uint64_t reach_nonce;		/* 0: REACH has not come */
 	struct need need;
 	uint64_t need_since_ns;		/* CLOCK_MONOTONIC; 0: none */
 	uint32_t rings[SIZES];		/* that it holds */

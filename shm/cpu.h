@@ -14,6 +14,14 @@
 #include <emmintrin.h>
 #endif
 
+/* Does a core keep its loads in their order?  Then what the kernel reads for us, one
+ * after the other in one call, is read so, too. */
+#if defined(__x86_64__) || defined(__i386__)
+#define CPU_LOADS_IN_ORDER	1
+#else
+#define CPU_LOADS_IN_ORDER	0
+#endif
+
 /** cpu_pause() - Tell the core that this is a spin loop */
 static inline void cpu_pause(void)
 {

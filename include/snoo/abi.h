@@ -52,7 +52,8 @@
  */
 #define SNOO_ABI_MAJOR	0
 #define SNOO_ABI_MINOR	5	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
-				 * 4: LOAN, meetings, read_ns; 5: turn_with */
+				 * 4: LOAN, meetings, read_ns; 5: turn_with,
+				 * WAY_CMA */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -113,7 +114,7 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * BLOCK    match          index | gen   length      0
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
  * LOAN     match          index | gen   length      0                     (may be read in place)
- * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL)
+ * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL; stamp, of WAY_CMA)
  * ACCEPT   tx token       rx token      length      way
  * DONE     tx token       status
  * CANCEL   tx token       0                                               (sender: end this offer)
@@ -190,7 +191,9 @@ SNOO_ABI_SIZE(struct snoo_abi_register,       72);
 /* Ways in which an offer can be fetched: bits of OFFER, one of ACCEPT. */
 enum snoo_abi_way {
 	SNOO_ABI_WAY_STREAM	= 0x1,	/* blocks and pieces */
-	SNOO_ABI_WAY_CMA	= 0x2,	/* process_vm_readv at word 5 */
+	SNOO_ABI_WAY_CMA	= 0x2,	/* process_vm_readv at word 5, as long
+					 * as stamp word 6 of the sender holds
+					 * token ^ nonce: copy, then DONE */
 	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5, in the block
 					 * of word 6: copy, then DONE */
 };

@@ -27,6 +27,10 @@
  *       | LOOK -------------------------------> |  a register message is there
  *       | LOAN -------------------------------> |  a block of that size, please
  *       | <------------------------------- LENT |  here it is, or there is none
+ *       | REACH ------------------------------> |  where partners may look in my
+ *       |                                       |  memory
+ *       | WHERE ------------------------------> |  which process is that one?
+ *       | <------------------------------- PEER |  that one; or none to read
  *       | <--------------------------- RESUMED  |  a new daemon took over
  *       | STATE ------------------------------> |  what it may have missed
  *       | LEAVE ------------------------------> |  finalize
@@ -46,10 +50,11 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		4u	/* 2: BELLS, RING, map_offset, RUN
+#define SNOO_WIRE_MINOR		5u	/* 2: BELLS, RING, map_offset, RUN
 					 * 3: REGISTERS, LOOK
 					 * 4: LOAN, LENT; meets in its job's area;
-					 *    costs and stream_units in WELCOME */
+					 *    costs and stream_units in WELCOME
+					 * 5: REACH, WHERE, PEER */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -76,6 +81,8 @@ enum snoo_wire_type {
 	/* rank to daemon */
 	SNOO_WIRE_LOOK		= 10,
 	SNOO_WIRE_LOAN		= 11,
+	SNOO_WIRE_REACH		= 12,
+	SNOO_WIRE_WHERE		= 13,
 
 	/* daemon to rank */
 	SNOO_WIRE_WELCOME	= 65,	/* carries the pool's memfd */
@@ -89,6 +96,7 @@ enum snoo_wire_type {
 	SNOO_WIRE_BELLS		= 73,	/* carries eventfds */
 	SNOO_WIRE_REGISTERS	= 76,
 	SNOO_WIRE_LENT		= 77,
+	SNOO_WIRE_PEER		= 78,
 
 	/* and back */
 	SNOO_WIRE_STARTED	= 74,
@@ -372,6 +380,46 @@ struct snoo_wire_lent {
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_lent, 32);
+
+/**
+ * struct snoo_wire_reach - Who may read our memory finds this there
+ *
+ * @address: of a word that holds @nonce, and of 63 more behind it, the stamps of
+ * offers with SNOO_ABI_WAY_CMA.  Said after PINNED, and again after RESUMED.
+ */
+struct snoo_wire_reach {
+	struct snoo_wire_head head;
+	uint64_t address;
+	uint64_t nonce;			/* random; not 0 */
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_reach, 24);
+
+/** struct snoo_wire_where - Which process is rank @rank of my job? */
+struct snoo_wire_where {
+	struct snoo_wire_head head;
+	uint32_t rank;
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_where, 16);
+
+/**
+ * struct snoo_wire_peer - Answer to WHERE
+ *
+ * pid 0: the rank is not to read it.  Else it is one of the same user, on this
+ * kernel, that has said REACH, and the pid is valid where the daemon lives, which
+ * is where the rank lives.  The kernel may refuse nevertheless.
+ */
+struct snoo_wire_peer {
+	struct snoo_wire_head head;
+	uint32_t rank;			/* of the WHERE */
+	int32_t pid;
+	uint64_t address;		/* of its REACH */
+	uint64_t nonce;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_peer, 32);
 
 /** struct snoo_wire_gone - A rank of the job left or died */
 struct snoo_wire_gone {

@@ -22,14 +22,15 @@ points() {
 daemon_start --pool-size 16M
 bystander_start
 hit=0
+on=()	# all ranks that die: a command that runs them somewhere
 
 # crash POINT PASSAGE: rank 1 dies there, rank 0 must get all that rank 1 had
 # finished sending.
 crash() {
 	local point=$1 nth=$2
 	rm -f "$D/counts"
-	rank dying 0 2 "$E2E/stream" -p "$D/counts" -k 1 -n 400 -l 200000
-	SNOO_TESTPOINT=$point:$nth rank dying 1 2 "$E2E/stream" \
+	rank dying 0 2 "${on[@]}" "$E2E/stream" -p "$D/counts" -k 1 -n 400 -l 200000
+	SNOO_TESTPOINT=$point:$nth rank dying 1 2 "${on[@]}" "$E2E/stream" \
 		-p "$D/counts" -k 1 -n 400 -l 200000
 	finish dying
 	# 137: it died there; 0: the stream does not come by so often.
@@ -101,7 +102,7 @@ said() {
 
 # The link of a VM is no rank's: guest.sh and vm.c.  Loans: loan.sh.  Meetings: meet.sh.
 rest=
-for point in $(points shm client | grep -vE '^(link|loan|alloc|meet)_'); do
+for point in $(points shm client | grep -vE '^(link|loan|alloc|meet|reach)_'); do
 	at "$point"
 	if [[ -z $bad ]] && ((hit == 0)); then
 		rest+=" $point"
@@ -109,6 +110,13 @@ for point in $(points shm client | grep -vE '^(link|loan|alloc|meet)_'); do
 		said "$point"
 	fi
 done
+# Those that are passed only where ranks share a core.
+on=(taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')")
+for point in $(points client | grep '^reach_'); do
+	at "$point"
+	said "$point" "no passage in these streams"
+done
+on=()
 bystander_end
 books_balance "every byte of the pool is free again"
 daemon_stop

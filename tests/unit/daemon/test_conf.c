@@ -150,6 +150,7 @@ static void test_no_file_is_needed(void **state)
 	assert_int_equal(d->ring_bytes.large, 65536);
 	assert_int_equal(d->ivshmem.slots, 1);
 	assert_int_equal(d->ivshmem.vectors, 8);
+	assert_true(d->single_copy);
 	assert_int_equal(d->spin_us, CONF_AUTO);
 	assert_int_equal(d->weight_default, 1);
 }

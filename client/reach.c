@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reach.c - large messages straight out of the sender's memory
+ *
+ * Theory of operation
+ * ===================
+ *
+ *     sender                                    receiver
+ *     stamp = token ^ nonce
+ *     OFFER {..., CMA, address, stamp} ------>  a receive matches:
+ *                                               read the bytes
+ *                                               read the stamp
+ *            <-------------------------------  DONE {FETCHED}
+ *
+ * When.  Two copies through blocks are faster than one by the kernel where each
+ * rank has its core: the kernel takes the sender's pages one by one, and both
+ * copies run at the same time.  On a core that ranks share the second copy is
+ * work that somebody else waits for: then one is better, for all that is too large
+ * for an eager block.  So the sender offers it if one of the two shares its core.  But not while its bytes
+ * are counted, for want of blocks or by a rate limit: what is offered is charged
+ * when it has been read, so several at a time would go far beyond an allowance.
+ *
+ * Whom.  The pool says nothing that could be believed here: a member of the
+ * domain that could name a process would make the receiver read that process's
+ * memory, and take it for a message.  So the daemon, which knows the process by
+ * its socket, says which it is (WHERE, PEER), and only of a process of the same
+ * user, on this kernel, to one that sees the daemon's pids.  The kernel has the
+ * last word: the first look is at the nonce, which only the daemon and those that
+ * it told know.  An address in an OFFER is the sender's own affair: it names
+ * memory of the process that has sent it.
+ *
+ * Still the message?  A send may end before it is read (its time limit, a cancel,
+ * the receiver's death as the daemon sees it), and the buffer is the
+ * application's again; or the process may have died, and another one may have its
+ * pid.  So after the bytes the receiver reads the stamp, a word in a page of the
+ * sender's that holds token ^ nonce as long as the offer stands.  If it does not,
+ * the bytes are nobody's, and the message is asked for by ACCEPT as if there had
+ * been no address; if the offer is gone, CANCEL is on its way.  The sender
+ * takes its stamp away before it gives the buffer back:
+ *
+ *   edge    revoke                        fetch
+ *   REVOKE  stamp = 0, fence release,     read the bytes, fence, read the
+ *           then the application writes   stamp
+ *
+ * as for buffers in the pool (alloc.c), where its model is.
+ */
+#include "client/reach.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+
+#include "client/lend.h"
+#include "client/session.h"
+#include "shm/cpu.h"
+#include "shm/testpoint.h"
+
+#define STAMPS	    64u		  /* the first one is the nonce */
+#define STAMP_BYTES (STAMPS * sizeof(uint64_t))
+#define ASKS_MAX    3u		  /* it may not have said REACH yet */
+#define PART_BYTES  (1u << 30)	  /* of one call */
+
+static void say_where_we_are(struct snoo *ctx)
+{
+	if (ctx->reach.stamp && ctx->session.minor >= REACH_MINOR)
+		session_reach(ctx, (uint64_t)(uintptr_t)ctx->reach.stamp,
+			      ctx->reach.nonce);
+}
+
+void reach_open(struct snoo *ctx)
+{
+	struct reach *r = &ctx->reach;
+	void *page;
+
+	if (getrandom(&r->nonce, sizeof(r->nonce), GRND_NONBLOCK) !=
+		    (ssize_t)sizeof(r->nonce) ||
+	    r->nonce == 0)
+		return;
+	page = mmap(NULL, STAMP_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return;
+	r->stamp = page;
+	atomic_store_explicit(&r->stamp[0], r->nonce, memory_order_relaxed);
+	r->free = ~UINT64_C(1);
+	say_where_we_are(ctx);
+}
+
+void reach_close(struct snoo *ctx)
+{
+	if (ctx->reach.stamp)
+		munmap((void *)ctx->reach.stamp, STAMP_BYTES);
+	ctx->reach.stamp = NULL;
+}
+
+static bool on(const struct snoo *ctx)
+{
+	return ctx->reach.stamp && ctx->session.minor >= REACH_MINOR;
+}
+
+/* Relaxed: hints. */
+static bool shares(const struct snoo_abi_rank *r)
+{
+	return atomic_load_explicit(&r->sharers, memory_order_relaxed) > 1;
+}
+
+static bool worth_it(const struct snoo *ctx, const struct peer *p, uint64_t len)
+{
+	return len > REACH_BYTES && on(ctx) &&
+	       (shares(ctx->me) || shares(p->there)) && lend_unlimited(ctx);
+}
+
+void reach_offer(struct snoo *ctx, const struct peer *p,
+		 struct snoo_request *req, uint64_t words[3])
+{
+	struct reach *r = &ctx->reach;
+	uint32_t i;
+
+	if ((words[0] & SNOO_ABI_WAY_POOL) || r->free == 0 ||
+	    !worth_it(ctx, p, req->len))
+		return;
+	i = (uint32_t)__builtin_ctzll(r->free);
+	r->free &= r->free - 1;
+	r->out++;
+	req->stamp = (uint8_t)i;
+	/* Relaxed: the OFFER line, which says where, releases it. */
+	atomic_store_explicit(&r->stamp[i], req->token ^ r->nonce,
+			      memory_order_relaxed);
+	words[0] |= SNOO_ABI_WAY_CMA;
+	words[1] = (uint64_t)(uintptr_t)req->buf;
+	words[2] = i;
+}
+
+void reach_ended(struct snoo *ctx, struct snoo_request *req, int error)
+{
+	struct reach *r = &ctx->reach;
+
+	atomic_store_explicit(&r->stamp[req->stamp], 0, memory_order_relaxed);
+	/* REVOKE: what the application writes from now on comes after that. */
+	if (error)
+		atomic_thread_fence(memory_order_release);
+	r->free |= UINT64_C(1) << req->stamp;
+	r->out--;
+	req->stamp = 0;
+}
+
+/*
+ * All of @n bytes at @from in that process?  In one call as far as it goes, and
+ * behind them, in the same, the word at @word into @stamp, unless that is NULL.
+ */
+static bool read_all(const struct peer *p, uint64_t from, void *to, uint64_t n,
+		     uint64_t word, uint64_t *stamp)
+{
+	unsigned char *at = to;
+
+	while (n > 0) {
+		size_t part = n < PART_BYTES ? (size_t)n : PART_BYTES;
+		unsigned long parts = stamp && part == n ? 2 : 1;
+		const struct iovec here[] = {
+			{ at, part }, { stamp, sizeof(*stamp) },
+		};
+		const struct iovec there[] = {
+			{ (void *)(uintptr_t)from, part },
+			{ (void *)(uintptr_t)word, sizeof(*stamp) },
+		};
+		ssize_t got = process_vm_readv(p->reach.pid, here, parts, there,
+					       parts, 0);
+
+		if (got <= 0)
+			return false;
+		if ((uint64_t)got > part)
+			return (uint64_t)got == part + sizeof(*stamp);
+		/* All but the stamp: it is not there to be read. */
+		if (parts == 2 && (size_t)got == part)
+			return false;
+		at += got;
+		from += (uint64_t)got;
+		n -= (uint64_t)got;
+	}
+	return true;
+}
+
+static bool read_word(const struct peer *p, uint64_t from, uint64_t *word)
+{
+	return read_all(p, from, word, sizeof(*word), 0, NULL);
+}
+
+/*
+ * The bytes, and then the stamp.  REVOKE: the bytes are read before it, the kernel
+ * takes the pieces of a call in their order, and a processor that keeps its loads
+ * in order keeps these; others get a fence, and so a call of its own.
+ */
+static bool read_stamped(const struct peer *p, uint64_t from, void *to,
+			 uint64_t n, uint64_t word, uint64_t *stamp)
+{
+	if (CPU_LOADS_IN_ORDER)
+		return read_all(p, from, to, n, word, stamp);
+	if (!read_all(p, from, to, n, 0, NULL))
+		return false;
+	atomic_thread_fence(memory_order_acquire);
+	return read_word(p, word, stamp);
+}
+
+bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
+		 void *to, uint64_t n)
+{
+	uint64_t stamp;
+
+	if (ctx->session.minor < REACH_MINOR)
+		return false;
+	if (p->reach.state == REACH_UNKNOWN && p->reach.asks < ASKS_MAX) {
+		p->reach.asks++;
+		p->reach.state = REACH_ASKED;
+		session_where(ctx, p);
+	}
+	if (p->reach.state != REACH_READS || o->unit == 0 ||
+	    o->unit >= STAMPS)
+		return false;
+	if (!read_stamped(p, o->offset, to, n,
+			  p->reach.address + o->unit * sizeof(stamp),
+			  &stamp)) {
+		p->reach.state = REACH_NOT;
+		return false;
+	}
+	SNOO_TESTPOINT("reach_fetched");
+	return stamp == (o->token ^ p->reach.nonce);
+}
+
+bool reach_heard(struct snoo *ctx, const struct snoo_wire_peer *m)
+{
+	struct peer *p;
+	uint64_t nonce;
+
+	if (m->rank >= ctx->capacity)
+		return false;
+	p = &ctx->peers[m->rank];
+	if (p->reach.state != REACH_ASKED)
+		return true;
+	p->reach.state = REACH_UNKNOWN;
+	if (m->pid <= 0)
+		return true;
+	p->reach.pid = m->pid;
+	p->reach.address = m->address;
+	p->reach.nonce = m->nonce;
+	if (!read_word(p, m->address, &nonce) ||
+	    nonce != m->nonce) {
+		p->reach.state = REACH_NOT;
+		return true;
+	}
+	p->reach.state = REACH_READS;
+	return true;
+}
+
+void reach_resumed(struct snoo *ctx)
+{
+	say_where_we_are(ctx);
+	/* The last one may have died before it answered. */
+	for (uint32_t i = 0; i < ctx->capacity; i++) {
+		if (ctx->peers[i].reach.state == REACH_ASKED)
+			ctx->peers[i].reach.state = REACH_UNKNOWN;
+	}
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* test_reach.c - large messages straight out of the sender's memory */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "client/progress.h"
+#include "client/reach.h"
+#include "tests/lib/world.h"
+
+#define N ((size_t)300000)
+
+static unsigned char out[N], in[N];
+
+static void put(_Atomic uint32_t *word, uint32_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/* Both ranks live in this process, and share a core. */
+static int setup(void **state)
+{
+	static struct world w;
+
+	world_open(&w, &world_usual);
+	for (int i = 0; i < 2; i++) {
+		w.ctx[i]->session.minor = REACH_MINOR;
+		reach_open(w.ctx[i]);
+		assert_non_null(w.ctx[i]->reach.stamp);
+		put(&w.ctx[i]->me->sharers, 2);
+	}
+	*state = &w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_close(*state);
+	return 0;
+}
+
+static uint64_t count(struct world *w, uint32_t rank, int which)
+{
+	return shm_counter(w->ctx[rank]->me, which);
+}
+
+static uint64_t direct(struct world *w)
+{
+	return count(w, 0, SHM_COUNT_sent_cma);
+}
+
+static uint64_t streamed(struct world *w)
+{
+	return count(w, 0, SHM_COUNT_sent_streamed);
+}
+
+/* What the daemon says of rank 0 when rank 1 asks. */
+static struct snoo_wire_peer answer(struct world *w)
+{
+	return (struct snoo_wire_peer){
+		.head = { SNOO_WIRE_PEER, sizeof(struct snoo_wire_peer) },
+		.rank = 0,
+		.pid = (int32_t)getpid(),
+		.address = (uint64_t)(uintptr_t)w->ctx[0]->reach.stamp,
+		.nonce = w->ctx[0]->reach.nonce,
+	};
+}
+
+static void told(struct world *w, const struct snoo_wire_peer *m)
+{
+	w->ctx[1]->peers[0].reach.state = REACH_ASKED;
+	assert_true(reach_heard(w->ctx[1], m));
+}
+
+static void acquaint(struct world *w)
+{
+	struct snoo_wire_peer m = answer(w);
+
+	told(w, &m);
+	assert_int_equal(w->ctx[1]->peers[0].reach.state, REACH_READS);
+}
+
+static void expect(struct world *w, struct snoo_request **s,
+		   struct snoo_request **r, size_t n, uint32_t seed)
+{
+	struct snoo_status st;
+	int done = 0;
+
+	for (int i = 0; i < 1000 && !done; i++) {
+		world_turn(w, 1);
+		assert_int_equal(snoo_test(w->ctx[1], r, &done, &st), 0);
+	}
+	assert_true(done);
+	assert_int_equal(st.count, n);
+	assert_true(world_matches(in, n, seed));
+	assert_int_equal(snoo_wait(w->ctx[0], s, NULL), 0);
+}
+
+static void carry(struct world *w, size_t n, uint32_t seed)
+{
+	struct snoo_request *s, *r;
+
+	world_pattern(out, n, seed);
+	memset(in, 0, n);
+	/* Posted before it comes, or after. */
+	if (seed % 2)
+		assert_int_equal(snoo_irecv(w->ctx[1], in, n, 0, 1, &r), 0);
+	assert_int_equal(snoo_isend(w->ctx[0], out, n, 1, 1, &s), 0);
+	if (seed % 2 == 0) {
+		world_turn(w, 2);
+		assert_int_equal(snoo_irecv(w->ctx[1], in, n, 0, 1, &r), 0);
+	}
+	expect(w, &s, &r, n, seed);
+}
+
+static void test_the_receiver_reads_by_itself(void **state)
+{
+	struct world *w = *state;
+
+	acquaint(w);
+	for (uint32_t i = 0; i < 6; i++)
+		carry(w, i < 2 ? REACH_BYTES + 1 : N - i, i);
+	assert_int_equal(direct(w), 6);
+	assert_int_equal(streamed(w), 0);
+	assert_int_equal(count(w, 0, SHM_COUNT_sent_block), 0);
+	assert_int_equal(w->ctx[0]->reach.free, ~UINT64_C(1));
+}
+
+static void test_a_short_buffer_cuts_it_off(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *s;
+	struct snoo_status st;
+
+	acquaint(w);
+	world_pattern(out, N, 5);
+	assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, 1, &s), 0);
+	assert_int_equal(snoo_recv(w->ctx[1], in, 1000, 0, 1, &st), -EMSGSIZE);
+	assert_int_equal(st.count, 1000);
+	assert_true(world_matches(in, 1000, 5));
+	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+	assert_int_equal(direct(w), 1);
+}
+
+static void test_what_goes_through_blocks(void **state)
+{
+	struct world *w = *state;
+
+	acquaint(w);
+	carry(w, REACH_BYTES, 1);
+	/* Each with a core of its own. */
+	put(&w->ctx[0]->me->sharers, 1);
+	put(&w->ctx[1]->me->sharers, 1);
+	carry(w, N, 2);
+	/* One is enough. */
+	put(&w->ctx[1]->me->sharers, 2);
+	assert_int_equal(direct(w), 0);
+	carry(w, N, 3);
+	assert_int_equal(direct(w), 1);
+	/* An older daemon. */
+	w->ctx[0]->session.minor = REACH_MINOR - 1;
+	carry(w, N, 4);
+	w->ctx[0]->session.minor = REACH_MINOR;
+	assert_int_equal(direct(w), 1);
+}
+
+/* The first one is streamed, while the daemon is asked. */
+static void test_who_it_is_is_asked_once(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+	struct snoo_wire_peer m = answer(w);
+
+	carry(w, N, 1);
+	assert_int_equal(p->reach.state, REACH_ASKED);
+	assert_int_equal(p->reach.asks, 1);
+	assert_int_equal(streamed(w), 1);
+	carry(w, N, 2);
+	assert_int_equal(p->reach.asks, 1);
+	assert_true(reach_heard(w->ctx[1], &m));
+	carry(w, N, 3);
+	assert_int_equal(direct(w), 1);
+	/* What was not asked changes nothing. */
+	m.nonce++;
+	assert_true(reach_heard(w->ctx[1], &m));
+	carry(w, N, 4);
+	assert_int_equal(direct(w), 2);
+	m.rank = w->ctx[1]->capacity;
+	assert_false(reach_heard(w->ctx[1], &m));
+}
+
+static void test_a_daemon_that_says_nobody_is_asked_again(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+	struct snoo_wire_peer m = answer(w);
+
+	m.pid = 0;
+	for (uint32_t i = 0; i < 5; i++) {
+		carry(w, N, i);
+		assert_true(reach_heard(w->ctx[1], &m));
+	}
+	assert_int_equal(p->reach.asks, 3);
+	assert_int_equal(p->reach.state, REACH_UNKNOWN);
+	assert_int_equal(direct(w), 0);
+	/* One that took over has not heard the question. */
+	p->reach.asks = 0;
+	carry(w, N, 7);
+	assert_int_equal(p->reach.state, REACH_ASKED);
+	reach_resumed(w->ctx[1]);
+	assert_int_equal(p->reach.state, REACH_UNKNOWN);
+	assert_true(w->ctx[1]->session.reach_due ||
+		    w->ctx[1]->session.reach.nonce != 0);
+}
+
+static void test_whose_nonce_is_not_there_is_not_read(void **state)
+{
+	struct world *w = *state;
+	struct snoo_wire_peer m = answer(w);
+
+	m.nonce ^= 1;
+	told(w, &m);
+	assert_int_equal(w->ctx[1]->peers[0].reach.state, REACH_NOT);
+	m = answer(w);
+	m.address = 8;
+	told(w, &m);
+	assert_int_equal(w->ctx[1]->peers[0].reach.state, REACH_NOT);
+	/* Of another process. */
+	m = answer(w);
+	m.pid = 1;
+	told(w, &m);
+	assert_int_equal(w->ctx[1]->peers[0].reach.state, REACH_NOT);
+	carry(w, N, 1);
+	assert_int_equal(direct(w), 0);
+}
+
+/* An OFFER is a peer's word: it may say anything. */
+static void test_forged_offers_are_no_messages(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[1];
+	struct peer *p = &ctx->peers[0];
+	struct reach *r = &w->ctx[0]->reach;
+	struct offer good = {
+		.token = 77, .length = 100,
+		.ways = SNOO_ABI_WAY_STREAM | SNOO_ABI_WAY_CMA,
+		.offset = (uint64_t)(uintptr_t)out, .unit = 5,
+	}, o;
+
+	acquaint(w);
+	world_pattern(out, 100, 3);
+	atomic_store(&r->stamp[5], 77 ^ r->nonce);
+	assert_true(reach_fetch(ctx, p, &good, in, 100));
+	assert_true(world_matches(in, 100, 3));
+	for (uint32_t unit = 0; unit < 4; unit++) {
+		static const uint32_t wrong[] = { 0, 6, 64, UINT32_MAX };
+
+		o = good;
+		o.unit = wrong[unit];
+		assert_false(reach_fetch(ctx, p, &o, in, 100));
+	}
+	o = good;
+	o.token = 78;
+	assert_false(reach_fetch(ctx, p, &o, in, 100));
+	assert_int_equal(p->reach.state, REACH_READS);
+	/* Where there is nothing: once, and not again. */
+	o = good;
+	o.offset = 4096;
+	assert_false(reach_fetch(ctx, p, &o, in, 100));
+	assert_int_equal(p->reach.state, REACH_NOT);
+	assert_false(reach_fetch(ctx, p, &good, in, 100));
+	atomic_store(&r->stamp[5], 0);
+}
+
+/* ---- REVOKE ---- */
+
+/* The receiver has seen the offer, the sender gives it up and writes: what was
+ * there is not taken any more, and the receive waits on. */
+static void test_a_send_that_was_given_up_is_not_read(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *s, *r;
+	int done = 0;
+
+	acquaint(w);
+	world_pattern(out, N, 1);
+	assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, 1, &s), 0);
+	progress(w->ctx[1]);
+	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
+	memset(out, 0, N);
+	/* CANCEL is in the ring, behind what it has looked at. */
+	assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
+	assert_false(r->done);
+	world_turn(w, 3);
+	assert_int_equal(snoo_test(w->ctx[1], &r, &done, NULL), 0);
+	assert_false(done);
+	world_pattern(out, N, 2);
+	assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, 1, &s), 0);
+	expect(w, &s, &r, N, 2);
+	assert_int_equal(direct(w), 1);
+}
+
+static void test_a_time_limit_takes_the_stamp_back(void **state)
+{
+	struct world *w = *state;
+
+	acquaint(w);
+	assert_int_equal(snoo_set_timeout(w->ctx[0], 1000000), 0);
+	assert_int_equal(snoo_send(w->ctx[0], out, N, 1, 1), -ETIMEDOUT);
+	assert_int_equal(w->ctx[0]->reach.free, ~UINT64_C(1));
+	for (int i = 1; i < 64; i++)
+		assert_int_equal(atomic_load(&w->ctx[0]->reach.stamp[i]), 0);
+}
+
+static void test_more_offers_than_stamps(void **state)
+{
+	enum { MANY = 80 };
+	struct world *w = *state;
+	struct snoo_request *s[MANY], *r;
+
+	acquaint(w);
+	world_pattern(out, REACH_BYTES + 1, 9);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(snoo_isend(w->ctx[0], out, REACH_BYTES + 1, 1, 1,
+					    &s[i]), 0);
+	for (int i = 0; i < MANY; i++) {
+		memset(in, 0, REACH_BYTES + 1);
+		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
+		expect(w, &s[i], &r, REACH_BYTES + 1, 9);
+	}
+	assert_true(direct(w) >= 63 && direct(w) < MANY);
+	assert_int_equal(w->ctx[0]->reach.free, ~UINT64_C(1));
+}
+
+static void test_an_allowance_that_is_used_up_holds(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *s, *r;
+	int done;
+
+	acquaint(w);
+	atomic_store(&w->ctx[0]->me->allow, 0);
+	world_pattern(out, N, 1);
+	assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
+	assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, 1, &s), 0);
+	world_turn(w, 10);
+	assert_int_equal(snoo_test(w->ctx[1], &r, &done, NULL), 0);
+	assert_false(done);
+	/* Counted to the byte: through blocks. */
+	atomic_store(&w->ctx[0]->me->allow, 2 * N);
+	expect(w, &s, &r, N, 1);
+	assert_int_equal(direct(w), 0);
+	assert_int_equal(streamed(w), 1);
+	atomic_store(&w->ctx[0]->me->allow, SNOO_ABI_UNLIMITED);
+	carry(w, N, 2);
+	assert_int_equal(direct(w), 1);
+}
+
+#define T(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_the_receiver_reads_by_itself),
+		T(test_a_short_buffer_cuts_it_off),
+		T(test_what_goes_through_blocks),
+		T(test_who_it_is_is_asked_once),
+		T(test_a_daemon_that_says_nobody_is_asked_again),
+		T(test_whose_nonce_is_not_there_is_not_read),
+		T(test_forged_offers_are_no_messages),
+		T(test_a_send_that_was_given_up_is_not_read),
+		T(test_a_time_limit_takes_the_stamp_back),
+		T(test_more_offers_than_stamps),
+		T(test_an_allowance_that_is_used_up_holds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
