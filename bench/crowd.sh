@@ -16,10 +16,10 @@ crowd_round() {
 	for n in "${CROWD[@]}"; do
 		for api in "${apis[@]}"; do
 			show "round $r of $ROUNDS: $api, $n ranks"
-			sample "$api" "$r" run "$api" "$n" pingpong -t "$MS" 8 64K
-			sample "$api" "$r" run "$api" "$n" ring -t "$MS"
-			sample "$api" "$r" run "$api" "$n" barrier -t "$MS"
-			sample "$api" "$r" run "$api" "$n" allreduce -t "$MS"
+			sample "$api" "$r" run "$api" "$n" pingpong -t $((MS * 3)) 8 64K
+			sample "$api" "$r" run "$api" "$n" ring -t $((MS * 3))
+			sample "$api" "$r" run "$api" "$n" barrier -t $((MS * 3))
+			sample "$api" "$r" run "$api" "$n" allreduce -t $((MS * 3))
 		done
 	done
 	# Two that wait for each other and one that computes, all on one core.

@@ -16,7 +16,7 @@
 # Needs sample.sh, ucx.sh; $apis, $sizes, $cma_sizes, $MS, $ROUNDS, $MORE.
 
 LOANS=(64 4K 64K 1M)
-UCX_CHUNK=5		# sizes between two looks; --quick: all
+UCX_CHUNK=2		# sizes between two looks; --quick: all
 
 # pair_bare: a look at the bare line, ns.
 pair_bare() {

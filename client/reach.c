@@ -27,7 +27,9 @@
  * user, on this kernel, to one that sees the daemon's pids.  The kernel has the
  * last word: the first look is at the nonce, which only the daemon and those that
  * it told know.  An address in an OFFER is the sender's own affair: it names
- * memory of the process that has sent it.
+ * memory of the process that has sent it.  Memory that never comes (userfaultfd)
+ * keeps the receiver in the kernel, whatever its time limit; but a process of the
+ * same user could stop it anyway.
  *
  * Still the message?  A send may end before it is read (its time limit, a cancel,
  * the receiver's death as the daemon sees it), and the buffer is the
