@@ -33,6 +33,9 @@ static uint32_t step_bytes(const struct snoo *ctx,
 	uint64_t left = req->total - req->moved;
 	uint64_t n = req->moved < left / 2 ? req->moved : left / 2;
 
+	/* It has something to do until this one comes. */
+	if (req->moved == 0 && ctx->peers[req->peer].stream_out > 0)
+		n = ctx->lend[LEND_LARGE].bytes;
 	n -= n % SNOO_ABI_LINE;
 	if (n < ctx->lend[LEND_SMALL].bytes)
 		n = ctx->lend[LEND_SMALL].bytes;
