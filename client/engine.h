@@ -340,6 +340,7 @@ struct snoo {
 	uint32_t searched;		/* steps in lists of parked messages */
 	uint32_t rx_first;		/* where the next scan starts */
 	uint32_t fast;			/* messages that took the short way */
+	uint32_t any;			/* calls of snoo_waitany() */
 	bool turn_due;			/* so many that all others have a turn */
 	struct list busy;		/* peers with something to push */
 	struct list wild;		/* posted receives from any source */

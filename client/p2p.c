@@ -10,6 +10,8 @@
 #include "client/send.h"
 #include "client/wait.h"
 
+#define ANY_TURNS 8 /* calls of snoo_waitany() between two looks at the lines */
+
 /* SNOO_ANY_SOURCE and SNOO_ANY_TAG are -1, ours all ones: the same bits. */
 _Static_assert((uint32_t)SNOO_ANY_SOURCE == ENGINE_ANY, "one value for any");
 _Static_assert((uint32_t)SNOO_ANY_TAG == ENGINE_ANY, "one value for any");
@@ -324,10 +326,14 @@ int snoo_waitall(struct snoo *ctx, size_t count,
 	return ret ? ret : first;
 }
 
-static int find_done(size_t count, struct snoo_request **requests, bool *any)
+/* From @first on, and then from the beginning. */
+static int find_done(size_t count, size_t first,
+		     struct snoo_request **requests, bool *any)
 {
 	*any = false;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t n = 0; n < count; n++) {
+		size_t i = first + n < count ? first + n : first + n - count;
+
 		if (!requests[i])
 			continue;
 		*any = true;
@@ -343,6 +349,7 @@ int snoo_waitany(struct snoo *ctx, size_t count,
 {
 	struct idle idle;
 	bool any;
+	size_t first;
 	int ret = check_context(ctx);
 
 	if (ret)
@@ -350,7 +357,15 @@ int snoo_waitany(struct snoo *ctx, size_t count,
 	if (!index || (!requests && count > 0) || count > INT32_MAX)
 		return -EINVAL;
 	wait_begin(&idle);
-	while ((*index = find_done(count, requests, &any)) < 0 && any &&
+	/*
+	 * Sends that are complete at once must not keep a receive from being
+	 * seen: each has its turn to be the first, and now and then the lines
+	 * are looked at although something is complete.
+	 */
+	if (++ctx->any % ANY_TURNS == 0)
+		progress(ctx);
+	first = count > 0 ? ctx->any % count : 0;
+	while ((*index = find_done(count, first, requests, &any)) < 0 && any &&
 	       ret == 0)
 		ret = wait_step(ctx, &idle, SNOO_ABI_CALL_WAIT);
 	wait_end(ctx, &idle);

@@ -233,6 +233,9 @@ SNOO_PUBLIC int snoo_waitall(struct snoo *ctx, size_t count,
  * snoo_waitany() - Wait for one of @count requests
  * @index:	Which; -1 if all were NULL
  *
+ * Those that are complete take turns: none waits for ever because others are
+ * complete at each call.
+ *
  * Return: 0, -ETIMEDOUT, or the error of the one at *@index
  */
 SNOO_PUBLIC int snoo_waitany(struct snoo *ctx, size_t count,

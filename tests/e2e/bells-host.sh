@@ -39,12 +39,16 @@ all_well "four ranks that share one eventfd: every message, no bell missed" \
 	four 4
 
 rm -f "$D/pair"
-job pair 2 "$E2E/stream" -u 300 -l 65536 -p "$D/pair"
+# Long ones: what is complete at once lets nobody sleep.
+job pair 2 "$E2E/stream" -u 300 -l 300000 -s -p "$D/pair"
 moved() {
 	(($(counted "$D/pair" 0) > $1))
 }
 ok "a pair talks" eventually moved 100
-ok "by eventfds" test "$(of pair bells_rung)" -gt 0
+rung() {
+	(($(of pair bells_rung) > 0))
+}
+ok "by eventfds" eventually rung
 is "without the daemon" "$(of pair rings_asked)" 0
 like "status shows that they sleep so" \
 	"$(for _ in {1..50}; do admin ranks | jq -r '.[] | .sleeping'; done | sort -u | tr '\n' ' ')" \

@@ -162,6 +162,30 @@ static void test_eager_blocks_are_filled_as_caches_like_it(void **state)
 	}
 }
 
+/* Sends that are complete at once do not keep a receive from being seen. */
+static void test_any_is_not_always_the_first(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *list[2];
+	int out = 1, in = 0, which = 0, n = 0;
+
+	assert_int_equal(snoo_irecv(w->ctx[0], &in, sizeof(in), 1, 7, &list[1]),
+			 0);
+	assert_int_equal(snoo_send(w->ctx[1], &out, sizeof(out), 0, 7), 0);
+	while (which == 0) {
+		assert_true(++n < 100);
+		assert_int_equal(snoo_isend(w->ctx[0], &out, sizeof(out), 1, 7,
+					    &list[0]), 0);
+		assert_int_equal(snoo_waitany(w->ctx[0], 2, list, &which, NULL),
+				 0);
+		assert_int_equal(snoo_recv(w->ctx[1], &in, sizeof(in), 0, 7,
+					   NULL), 0);
+	}
+	assert_int_equal(which, 1);
+	assert_null(list[1]);
+	assert_int_equal(snoo_wait(w->ctx[0], &list[0], NULL), 0);
+}
+
 static void test_without_blocks_pieces_carry_it(void **state)
 {
 	struct world *w = *state;
@@ -719,6 +743,7 @@ int main(void)
 		T(test_every_size_arrives_whole),
 		T(test_on_a_shared_core_a_large_block_is_eager),
 		T(test_each_size_of_block_has_its_credit),
+		T(test_any_is_not_always_the_first),
 		T(test_eager_blocks_are_filled_as_caches_like_it),
 		cmocka_unit_test_setup_teardown(
 			test_without_blocks_pieces_carry_it, setup_tiny,
