@@ -16,9 +16,10 @@
  * rank has its core: the kernel takes the sender's pages one by one, and both
  * copies run at the same time.  On a core that ranks share the second copy is
  * work that somebody else waits for: then one is better, for all that is too large
- * for an eager block.  So the sender offers it if one of the two shares its core.  But not while its bytes
- * are counted, for want of blocks or by a rate limit: what is offered is charged
- * when it has been read, so several at a time would go far beyond an allowance.
+ * for an eager block.  So the sender offers it if one of the two shares its core.
+ * But not while its bytes are counted, for want of blocks or by a rate limit: what
+ * is offered is charged when it has been read, so several at a time would go far
+ * beyond an allowance.
  *
  * Whom.  The pool says nothing that could be believed here: a member of the
  * domain that could name a process would make the receiver read that process's
