@@ -102,16 +102,21 @@ static bool on(const struct snoo *ctx)
 	return ctx->reach.stamp && ctx->session.minor >= REACH_MINOR;
 }
 
-/* Relaxed: hints. */
-static bool shares(const struct snoo_abi_rank *r)
+/*
+ * Does another rank sit on that one's core?  The service of the registers, which
+ * counts there as one that may have to run, needs it for a mailbox now and then.
+ * Relaxed: hints.
+ */
+static bool shares(const struct snoo *ctx, const struct snoo_abi_rank *r)
 {
-	return atomic_load_explicit(&r->sharers, memory_order_relaxed) > 1;
+	return atomic_load_explicit(&r->sharers, memory_order_relaxed) >
+	       1u + ctx->registers.open;
 }
 
 static bool worth_it(const struct snoo *ctx, const struct peer *p, uint64_t len)
 {
 	return len > REACH_BYTES && on(ctx) &&
-	       (shares(ctx->me) || shares(p->there)) && lend_unlimited(ctx);
+	       (shares(ctx, ctx->me) || shares(ctx, p->there)) && lend_unlimited(ctx);
 }
 
 void reach_offer(struct snoo *ctx, const struct peer *p,

@@ -12,8 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/news.h"
 #include "client/progress.h"
 #include "client/reach.h"
+#include "tests/lib/carrier.h"
 #include "tests/lib/world.h"
 
 #define N ((size_t)300000)
@@ -170,6 +172,27 @@ static void test_what_goes_through_blocks(void **state)
 	carry(w, N, 4);
 	w->ctx[0]->session.minor = REACH_MINOR;
 	assert_int_equal(direct(w), 1);
+}
+
+/* It counts on every core, without being a rank that waits for it. */
+static void test_the_service_of_registers_is_no_rank(void **state)
+{
+	struct world *w = *state;
+	struct carrier c;
+
+	acquaint(w);
+	carrier_open(&c, w, 64);
+	for (uint32_t i = 0; i < 2; i++) {
+		carrier_say(&c, i, 0);
+		news_read(w->ctx[i]);
+	}
+	assert_true(w->ctx[0]->registers.open);
+	carry(w, N, 1);
+	assert_int_equal(direct(w), 0);
+	put(&w->ctx[1]->me->sharers, 3);
+	carry(w, N, 2);
+	assert_int_equal(direct(w), 1);
+	carrier_close(&c);
 }
 
 /* The first one is streamed, while the daemon is asked. */
@@ -372,6 +395,7 @@ int main(void)
 		T(test_the_receiver_reads_by_itself),
 		T(test_a_short_buffer_cuts_it_off),
 		T(test_what_goes_through_blocks),
+		T(test_the_service_of_registers_is_no_rank),
 		T(test_who_it_is_is_asked_once),
 		T(test_a_daemon_that_says_nobody_is_asked_again),
 		T(test_whose_nonce_is_not_there_is_not_read),
