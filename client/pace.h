@@ -18,18 +18,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/ways.h"
+
 #define PACE_BYTES	16384u	/* smaller blocks say too little */
 #define PACE_SAMPLE	4u	/* one block of so many is timed */
 
 /** struct pace - What is known of the way to one peer; all zero at first */
 struct pace {
-	bool far;			/* non-temporal stores are faster */
+	struct ways far;		/* the second: non-temporal stores */
 	uint32_t fill[2];		/* ns for 64 KiB: cached, not; 0: unknown */
 	uint32_t read[2];		/* the same of the receiver */
-	uint32_t settled;		/* what it cost when that was found */
-	uint32_t since;			/* blocks since the other was tried */
-	uint32_t interval;		/* blocks until it is tried again */
-	uint32_t trying;		/* blocks that still go the other way */
 };
 
 /** pace_next() - The next block: by non-temporal stores? */

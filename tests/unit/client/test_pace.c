@@ -33,7 +33,7 @@ static void test_caches_that_are_near_are_used(void **state)
 
 	(void)state;
 	run(&p, 20000, 3000, 6000);
-	assert_false(p.far);
+	assert_false(p.far.second);
 	if (SHM_COPY_FAR)
 		assert_true(far_of_last > 0);	/* it was tried */
 	assert_true(far_of_last < 20000 / 50);	/* and rarely */
@@ -47,7 +47,7 @@ static void test_caches_that_are_far_are_passed_by(void **state)
 	if (!SHM_COPY_FAR)
 		skip();
 	run(&p, 200, 32000, 6000);
-	assert_true(p.far);
+	assert_true(p.far.second);
 	run(&p, 20000, 32000, 6000);
 	assert_true(far_of_last > 20000 - 20000 / 50);
 }
@@ -62,11 +62,11 @@ static void test_a_change_is_noticed(void **state)
 		skip();
 	run(&p, 20000, 3000, 6000);
 	run(&p, 100, 32000, 6000);
-	assert_true(p.far);
+	assert_true(p.far.second);
 	run(&p, 20000, 32000, 6000);
 	/* Nothing got slower: only the next try shows it. */
 	run(&p, 3000, 3000, 6000);
-	assert_false(p.far);
+	assert_false(p.far.second);
 }
 
 /* A little better is not worth going to and fro. */
@@ -76,7 +76,7 @@ static void test_ways_that_are_alike_do_not_alternate(void **state)
 
 	(void)state;
 	run(&p, 20000, 3000, 2700);
-	assert_false(p.far);
+	assert_false(p.far.second);
 }
 
 static void test_a_rank_that_did_not_run_changes_nothing(void **state)
@@ -89,7 +89,7 @@ static void test_a_rank_that_did_not_run_changes_nothing(void **state)
 		pace_read(&p, false, BLOCK, 50000000);
 		run(&p, 100, 3000, 6000);
 	}
-	assert_false(p.far);
+	assert_false(p.far.second);
 }
 
 /* The very first times are of ranks that had to wait for their cores. */
@@ -101,19 +101,19 @@ static void test_a_bad_start_is_soon_forgotten(void **state)
 	pace_filled(&p, false, BLOCK, 10000000);
 	pace_read(&p, false, BLOCK, 10000000);
 	run(&p, 200, 3000, 6000);
-	assert_false(p.far);
+	assert_false(p.far.second);
 	run(&p, 20000, 3000, 6000);
 	assert_true(far_of_last < 20000 / 50);
 	if (!SHM_COPY_FAR)
 		return;
 	/* In far mode, what is known of the other way is wrong. */
-	p = (struct pace){ .far = true };
+	p = (struct pace){ .far.second = true };
 	pace_filled(&p, true, BLOCK, 3000);
 	pace_read(&p, true, BLOCK, 6000);
 	pace_filled(&p, false, BLOCK, 10000000);
 	pace_read(&p, false, BLOCK, 10000000);
 	run(&p, 100, 3000, 6000);
-	assert_false(p.far);
+	assert_false(p.far.second);
 }
 
 /* An older receiver, or one that lies. */
@@ -124,7 +124,7 @@ static void test_a_receiver_that_says_nothing_gets_cached_blocks(void **state)
 	(void)state;
 	for (int i = 0; i < 1000; i++)
 		pace_filled(&p, pace_next(&p), BLOCK, 3000);
-	assert_false(p.far);
+	assert_false(p.far.second);
 	for (int i = 0; i < 1000; i++) {
 		bool far = pace_next(&p);
 
