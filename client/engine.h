@@ -51,6 +51,7 @@
 #include "client/pace.h"
 #include "client/patience.h"
 #include "client/token.h"
+#include "client/ways.h"
 #include "hal/hal.h"
 #include "shm/counters.h"
 #include "shm/job.h"
@@ -65,6 +66,7 @@
 #define ENGINE_RUN_BYTES	512		/* longer ones go by block */
 #define ENGINE_STREAM_BYTES	(1024u * 1024)	/* a daemon that says none */
 #define ENGINE_SPARES		16		/* spare rings kept, each size */
+#define ENGINE_REACHES		3		/* kinds of sizes, reach.c */
 
 enum peer_state {
 	PEER_LIVE	= 0,
@@ -122,6 +124,11 @@ struct peer {
 		int32_t pid;
 		uint64_t address;	/* of its stamps */
 		uint64_t nonce;
+		uint64_t since_ns;	/* its streams have had us; 0: untimed */
+		struct {		/* by size: what costs less */
+			struct ways direct; /* the first: a stream */
+			uint32_t cost[2];   /* ns for 64 KiB; 0: unknown */
+		} kind[ENGINE_REACHES];
 	} reach;
 	struct {			/* hold.c: cores kept until it answers */
 		uint32_t failed;	/* in vain, less those that were not */

@@ -12,14 +12,23 @@
  *                                               read the stamp
  *            <-------------------------------  DONE {FETCHED}
  *
- * When.  Two copies through blocks are faster than one by the kernel where each
- * rank has its core: the kernel takes the sender's pages one by one, and both
- * copies run at the same time.  On a core that ranks share the second copy is
- * work that somebody else waits for: then one is better, for all that is too large
- * for an eager block.  So the sender offers it if one of the two shares its core.
- * But not while its bytes are counted, for want of blocks or by a rate limit: what
- * is offered is charged when it has been read, so several at a time would go far
- * beyond an allowance.
+ * When.  On a core that ranks share the second copy of a stream is work that
+ * somebody else waits for: there one copy by the kernel is better, for all that is
+ * too large for an eager block.  Where each rank has its core both copies run at
+ * the same time, and it depends on the machine.  The kernel takes the sender's
+ * pages one by one, but each line goes from one core to the other once, where a
+ * block's lines go there to be read and back to be written.  With 50 ns for a line
+ * (Zen 4) streams were faster by up to two times, with 190 ns (a server Xeon's
+ * mesh) slower by as much.  So the sender offers both, and the receiver, which
+ * alone sees what either costs it, takes what has cost less for that peer and
+ * size, and from time to time the other one (ways.c).  A stream's time is from its
+ * ACCEPT, or from the end of the one before it, to its last byte.  From
+ * REACH_LARGE on streams are as fast everywhere, and let others' messages through
+ * meanwhile.
+ *
+ * But nothing is offered while the sender's bytes are counted, for want of blocks
+ * or by a rate limit: what is offered is charged when it has been read, so several
+ * at a time would go far beyond an allowance.
  *
  * Whom.  The pool says nothing that could be believed here: a member of the
  * domain that could name a process would make the receiver read that process's
@@ -62,6 +71,7 @@
 #define STAMPS	    64u		  /* the first one is the nonce */
 #define STAMP_BYTES (STAMPS * sizeof(uint64_t))
 #define ASKS_MAX    3u		  /* it may not have said REACH yet */
+#define TRY	    4u		  /* messages that go the other way */
 #define PART_BYTES  (1u << 30)	  /* of one call */
 
 static void say_where_we_are(struct snoo *ctx)
@@ -113,10 +123,15 @@ static bool shares(const struct snoo *ctx, const struct snoo_abi_rank *r)
 	       1u + ctx->registers.open;
 }
 
+static bool crowded(const struct snoo *ctx, const struct peer *p)
+{
+	return shares(ctx, ctx->me) || (p->there && shares(ctx, p->there));
+}
+
 static bool worth_it(const struct snoo *ctx, const struct peer *p, uint64_t len)
 {
 	return len > REACH_BYTES && on(ctx) &&
-	       (shares(ctx, ctx->me) || shares(ctx, p->there)) && lend_unlimited(ctx);
+	       (len < REACH_LARGE || crowded(ctx, p)) && lend_unlimited(ctx);
 }
 
 void reach_offer(struct snoo *ctx, const struct peer *p,
@@ -210,10 +225,50 @@ static bool read_stamped(const struct peer *p, uint64_t from, void *to,
 	return read_word(p, word, stamp);
 }
 
+static unsigned int kind_of(uint64_t n)
+{
+	return n < 256 * 1024 ? 0 : n < 1024 * 1024 ? 1 : 2;
+}
+
+/* Of what a stream costs, too, something must be known. */
+static bool costs_less(const struct snoo *ctx, struct peer *p, uint64_t n)
+{
+	unsigned int k = kind_of(n);
+
+	return crowded(ctx, p) ||
+	       (n < REACH_LARGE && ways_next(&p->reach.kind[k].direct,
+					     p->reach.kind[k].cost, TRY));
+}
+
+static void learn(struct peer *p, bool direct, uint64_t n, uint64_t ns)
+{
+	if (n > REACH_BYTES && n < REACH_LARGE)
+		ways_learn(&p->reach.kind[kind_of(n)].cost[direct], n, ns);
+}
+
+void reach_accepted(struct peer *p)
+{
+	if (list_empty(&p->incoming))
+		p->reach.since_ns = p->reach.state == REACH_READS ?
+					    clock_ns() : 0;
+}
+
+void reach_streamed(struct peer *p, uint64_t n)
+{
+	uint64_t now;
+
+	if (p->reach.state != REACH_READS)
+		return;
+	now = clock_ns();
+	if (p->reach.since_ns != 0)
+		learn(p, false, n, now - p->reach.since_ns);
+	p->reach.since_ns = now;
+}
+
 bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 		 void *to, uint64_t n)
 {
-	uint64_t stamp;
+	uint64_t stamp, start, now;
 
 	if (ctx->session.minor < REACH_MINOR)
 		return false;
@@ -223,8 +278,9 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 		session_where(ctx, p);
 	}
 	if (p->reach.state != REACH_READS || o->unit == 0 ||
-	    o->unit >= STAMPS)
+	    o->unit >= STAMPS || !costs_less(ctx, p, n))
 		return false;
+	start = clock_ns();
 	if (!read_stamped(p, o->offset, to, n,
 			  p->reach.address + o->unit * sizeof(stamp),
 			  &stamp)) {
@@ -232,6 +288,11 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 		return false;
 	}
 	SNOO_TESTPOINT("reach_fetched");
+	now = clock_ns();
+	learn(p, true, n, now - start);
+	/* A stream that is under way had to wait for it. */
+	if (p->reach.since_ns != 0)
+		p->reach.since_ns = now;
 	return stamp == (o->token ^ p->reach.nonce);
 }
 

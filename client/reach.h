@@ -2,10 +2,10 @@
 /*
  * reach.h - large messages straight out of the sender's memory
  *
- * A send between host processes, one of which shares its core, offers the
- * address of its bytes too (WAY_CMA): a receiver that may read its memory copies
- * them by process_vm_readv(2), once, and answers DONE.  What there is to it is in
- * reach.c.
+ * A send between host processes offers the address of its bytes too (WAY_CMA):
+ * a receiver that may read its memory, and finds that it costs less than a
+ * stream, copies them by process_vm_readv(2), once, and answers DONE.  What there
+ * is to it is in reach.c.
  */
 #ifndef CLIENT_REACH_H
 #define CLIENT_REACH_H
@@ -15,6 +15,7 @@
 
 #define REACH_MINOR 5u		/* of wire.h: knows REACH, WHERE and PEER */
 #define REACH_BYTES 65536u	/* up to here a block is as fast */
+#define REACH_LARGE 4194304u	/* from here on only for want of cores */
 
 /** reach_open() - Make what partners look at; without it nothing is offered */
 void reach_open(struct snoo *ctx);
@@ -44,6 +45,12 @@ void reach_ended(struct snoo *ctx, struct snoo_request *req, int error);
  */
 bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 		 void *to, uint64_t n);
+
+/** reach_accepted() - A stream of @p's is about to begin, or to wait its turn */
+void reach_accepted(struct peer *p);
+
+/** reach_streamed() - One of @n bytes has come */
+void reach_streamed(struct peer *p, uint64_t n);
 
 /** reach_heard() - PEER has come; false: it makes no sense */
 bool reach_heard(struct snoo *ctx, const struct snoo_wire_peer *m);

@@ -136,6 +136,7 @@ static void accept_stream(struct snoo *ctx, struct snoo_request *req,
 		request_done(ctx, req, ret);
 		return;
 	}
+	reach_accepted(p);
 	list_append(&p->incoming, &req->link);
 	req->counted = true;
 	ctx->moving++;
@@ -221,6 +222,7 @@ int recv_stream(struct snoo *ctx, struct peer *p, uint64_t token,
 	shm_copy_out(req->buf + req->moved, data, (size_t)length);
 	req->moved += length;
 	if (req->moved == req->total) {
+		reach_streamed(p, req->total);
 		token_end(&ctx->accepts, token);
 		request_done(ctx, req,
 			     req->message > req->len ? -EMSGSIZE : 0);

@@ -382,8 +382,7 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
 		shm_count(ctx->me, SHM_COUNT_sent_pool, 1);
 		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	}
-	/* A stream, which was asked for instead, has counted itself. */
-	if (req->stamp && req->their_token == 0) {
+	if (req->stamp) {
 		lend_charge(ctx, req->len);
 		shm_count(ctx->me, SHM_COUNT_sent_cma, 1);
 		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);

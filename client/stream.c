@@ -14,6 +14,7 @@
 
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/reach.h"
 #include "shm/testpoint.h"
 
 #define STREAM_PIECES	32	/* PIECE lines in one go */
@@ -179,6 +180,9 @@ int stream_accepted(struct snoo *ctx, struct peer *p, const uint64_t words[7])
 	    words[2] > req->len || words[3] != SNOO_ABI_WAY_STREAM ||
 	    words[1] == 0)
 		return -EPROTO;
+	/* It will not be read, but sent. */
+	if (req->stamp)
+		reach_ended(ctx, req, 0);
 	req->their_token = words[1];
 	req->total = words[2];
 	req->moved = 0;

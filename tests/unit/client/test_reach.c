@@ -174,6 +174,168 @@ static void test_what_goes_through_blocks(void **state)
 	assert_int_equal(direct(w), 1);
 }
 
+/* Each has its core; these are what the ways have cost. */
+static unsigned int carried_direct(struct world *w, size_t n, uint32_t stream,
+				   uint32_t read)
+{
+	unsigned int all = 0;
+
+	for (uint32_t i = 0; i < 200; i++) {
+		struct peer *p = &w->ctx[1]->peers[0];
+		uint64_t before = direct(w);
+
+		for (int k = 0; k < ENGINE_REACHES; k++) {
+			p->reach.kind[k].cost[0] = stream;
+			p->reach.kind[k].cost[1] = read;
+		}
+		carry(w, n, i);
+		assert_int_equal(w->ctx[0]->reach.free, ~UINT64_C(1));
+		all += direct(w) > before;
+	}
+	return all;
+}
+
+static void test_with_cores_enough_it_goes_as_it_costs_less(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+
+	acquaint(w);
+	put(&w->ctx[0]->me->sharers, 1);
+	put(&w->ctx[1]->me->sharers, 1);
+	/* Each is tried. */
+	assert_in_range(carried_direct(w, N, 4000, 5000), 4, 40);
+	assert_in_range(carried_direct(w, N, 9000, 5000), 100, 196);
+	assert_in_range(carried_direct(w, N, 4000, 50000), 4, 100);
+	/* A kind of size has its own way, and nothing is kept of others. */
+	assert_int_equal(p->reach.kind[0].direct.interval, 0);
+	assert_in_range(carried_direct(w, 100000, 9000, 5000), 150, 196);
+	assert_true(p->reach.kind[0].direct.second);
+	assert_false(p->reach.kind[1].direct.second);
+	assert_int_equal(p->reach.kind[2].direct.interval, 0);
+}
+
+static void test_both_ways_are_timed(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+
+	put(&w->ctx[0]->me->sharers, 1);
+	put(&w->ctx[1]->me->sharers, 1);
+	p->reach.asks = 3;
+	/* Nothing is, for a peer that cannot be read. */
+	carry(w, N, 1);
+	assert_int_equal(p->reach.kind[1].cost[0], 0);
+	acquaint(w);
+	carry(w, N, 2);
+	assert_true(p->reach.kind[1].cost[0] > 0);
+	assert_int_equal(p->reach.kind[1].cost[1], 0);
+	put(&w->ctx[1]->me->sharers, 2);
+	carry(w, N, 3);
+	assert_int_equal(direct(w), 1);
+	assert_true(p->reach.kind[1].cost[1] > 0);
+	assert_int_equal(p->reach.kind[0].cost[0], 0);
+	assert_int_equal(p->reach.kind[2].cost[1], 0);
+}
+
+#define QUEUE 8
+
+static void queue(struct world *w, struct snoo_request *s[QUEUE],
+		  struct snoo_request *r[QUEUE])
+{
+	put(&w->ctx[0]->me->sharers, 1);
+	put(&w->ctx[1]->me->sharers, 1);
+	for (int i = 0; i < QUEUE; i++) {
+		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r[i]), 0);
+		assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, 1, &s[i]), 0);
+	}
+	world_turn(w, 1);
+	assert_false(list_empty(&w->ctx[1]->peers[0].incoming));
+}
+
+static void drain(struct world *w, struct snoo_request *s[QUEUE],
+		  struct snoo_request *r[QUEUE])
+{
+	struct list *incoming = &w->ctx[1]->peers[0].incoming;
+
+	for (int i = 0; i < 1000 && !list_empty(incoming); i++)
+		world_turn(w, 1);
+	for (int i = 0; i < QUEUE; i++) {
+		assert_int_equal(snoo_wait(w->ctx[1], &r[i], NULL), 0);
+		assert_int_equal(snoo_wait(w->ctx[0], &s[i], NULL), 0);
+	}
+}
+
+/* What has its place in a queue of streams is not charged with the wait. */
+static void test_a_stream_is_timed_from_its_turn_on(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+	struct snoo_request *s[QUEUE], *r[QUEUE];
+	uint64_t first, last;
+
+	acquaint(w);
+	queue(w, s, r);
+	first = p->reach.since_ns;
+	assert_true(first > 0);
+	drain(w, s, r);
+	last = p->reach.since_ns;
+	assert_true(last >= first);
+	/* So long took all of them, one about an eighth; a clock of 4 ms ticks
+	 * cannot tell. */
+	if (last > first)
+		assert_true((uint64_t)p->reach.kind[1].cost[0] * N / 65536 <=
+			    (last - first) / 2);
+}
+
+/* Also in a queue that never ends, which began before the daemon had answered. */
+static void test_streams_of_one_who_becomes_known_are_timed(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+	struct snoo_request *s[QUEUE], *r[QUEUE];
+
+	p->reach.asks = 3;
+	queue(w, s, r);
+	assert_true(p->reach.since_ns == 0);
+	acquaint(w);
+	drain(w, s, r);
+	assert_true(p->reach.kind[1].cost[0] > 0);
+}
+
+/* From there on streams are as good, and do not keep others waiting. */
+static void test_the_largest_only_for_want_of_cores(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *s, *r;
+	unsigned char *from = calloc(1, REACH_LARGE);
+	unsigned char *to = malloc(REACH_LARGE);
+
+	assert_non_null(from);
+	assert_non_null(to);
+	acquaint(w);
+	for (uint32_t sharers = 1; sharers < 3; sharers++) {
+		int done = 0;
+
+		put(&w->ctx[0]->me->sharers, sharers);
+		put(&w->ctx[1]->me->sharers, 1);
+		assert_int_equal(snoo_irecv(w->ctx[1], to, REACH_LARGE, 0, 1,
+					    &r), 0);
+		assert_int_equal(snoo_isend(w->ctx[0], from, REACH_LARGE, 1, 1,
+					    &s), 0);
+		assert_int_equal(reach_out(w->ctx[0]), sharers - 1);
+		while (!done) {
+			world_turn(w, 1);
+			assert_int_equal(snoo_test(w->ctx[1], &r, &done, NULL),
+					 0);
+		}
+		assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+		assert_int_equal(direct(w), sharers - 1);
+	}
+	free(from);
+	free(to);
+}
+
 /* It counts on every core, without being a rank that waits for it. */
 static void test_the_service_of_registers_is_no_rank(void **state)
 {
@@ -395,6 +557,11 @@ int main(void)
 		T(test_the_receiver_reads_by_itself),
 		T(test_a_short_buffer_cuts_it_off),
 		T(test_what_goes_through_blocks),
+		T(test_with_cores_enough_it_goes_as_it_costs_less),
+		T(test_both_ways_are_timed),
+		T(test_a_stream_is_timed_from_its_turn_on),
+		T(test_streams_of_one_who_becomes_known_are_timed),
+		T(test_the_largest_only_for_want_of_cores),
 		T(test_the_service_of_registers_is_no_rank),
 		T(test_who_it_is_is_asked_once),
 		T(test_a_daemon_that_says_nobody_is_asked_again),
