@@ -66,7 +66,7 @@
 #define ENGINE_RUN_BYTES	512		/* longer ones go by block */
 #define ENGINE_STREAM_BYTES	(1024u * 1024)	/* a daemon that says none */
 #define ENGINE_SPARES		16		/* spare rings kept, each size */
-#define ENGINE_REACHES		3		/* kinds of sizes, reach.c */
+#define ENGINE_REACHES		4		/* kinds of sizes, reach.c */
 
 enum peer_state {
 	PEER_LIVE	= 0,

@@ -12,15 +12,15 @@
  *                                               read the stamp
  *            <-------------------------------  DONE {FETCHED}
  *
- * When.  On a core that ranks share the second copy of a stream is work that
- * somebody else waits for: there one copy by the kernel is better, for all that is
- * too large for an eager block.  Where each rank has its core both copies run at
- * the same time, and it depends on the machine.  The kernel takes the sender's
- * pages one by one, but each line goes from one core to the other once, where a
- * block's lines go there to be read and back to be written.  With 50 ns for a line
- * (Zen 4) streams were faster by up to two times, with 190 ns (a server Xeon's
- * mesh) slower by as much.  So the sender offers both, and the receiver, which
- * alone sees what either costs it, takes what has cost less for that peer and
+ * When.  What is too large to be eager (eager_bytes) is offered.  On a core that
+ * ranks share the second copy of a stream is work that somebody else waits for:
+ * there one copy by the kernel is better.  Where each rank has its core both copies
+ * run at the same time, and it depends on the machine.  The kernel takes the
+ * sender's pages one by one, but each line goes from one core to the other once,
+ * where a block's lines go there to be read and back to be written.  With 50 ns for
+ * a line (Zen 4) streams were faster by up to two times, with 190 ns (a server
+ * Xeon's mesh) slower by as much.  So the sender offers both, and the receiver,
+ * which alone sees what either costs it, takes what has cost less for that peer and
  * size, and from time to time the other one (ways.c).  A stream's time is from its
  * ACCEPT, or from the end of the one before it, to its last byte.  From
  * REACH_LARGE on streams are as fast everywhere, and let others' messages through
@@ -227,17 +227,20 @@ static bool read_stamped(const struct peer *p, uint64_t from, void *to,
 
 static unsigned int kind_of(uint64_t n)
 {
-	return n < 256 * 1024 ? 0 : n < 1024 * 1024 ? 1 : 2;
+	return n <= 64 * 1024 ? 0 :
+	       n < 256 * 1024 ? 1 : n < 1024 * 1024 ? 2 : 3;
 }
 
 /* Of what a stream costs, too, something must be known. */
-static bool costs_less(const struct snoo *ctx, struct peer *p, uint64_t n)
+static bool costs_less(const struct snoo *ctx, struct peer *p,
+		       const struct offer *o, uint64_t n)
 {
 	unsigned int k = kind_of(n);
 
-	return crowded(ctx, p) ||
-	       (n < REACH_LARGE && ways_next(&p->reach.kind[k].direct,
-					     p->reach.kind[k].cost, TRY));
+	if (o->length > REACH_SHARE && crowded(ctx, p))
+		return true;
+	return n > REACH_BYTES && n < REACH_LARGE &&
+	       ways_next(&p->reach.kind[k].direct, p->reach.kind[k].cost, TRY);
 }
 
 static void learn(struct peer *p, bool direct, uint64_t n, uint64_t ns)
@@ -278,7 +281,7 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 		session_where(ctx, p);
 	}
 	if (p->reach.state != REACH_READS || o->unit == 0 ||
-	    o->unit >= STAMPS || !costs_less(ctx, p, n))
+	    o->unit >= STAMPS || !costs_less(ctx, p, o, n))
 		return false;
 	start = clock_ns();
 	if (!read_stamped(p, o->offset, to, n,

@@ -129,7 +129,7 @@ static void test_the_receiver_reads_by_itself(void **state)
 
 	acquaint(w);
 	for (uint32_t i = 0; i < 6; i++)
-		carry(w, i < 2 ? REACH_BYTES + 1 : N - i, i);
+		carry(w, i < 2 ? REACH_SHARE + 1 : N - i, i);
 	assert_int_equal(direct(w), 6);
 	assert_int_equal(streamed(w), 0);
 	assert_int_equal(count(w, 0, SHM_COUNT_sent_block), 0);
@@ -157,7 +157,7 @@ static void test_what_goes_through_blocks(void **state)
 	struct world *w = *state;
 
 	acquaint(w);
-	carry(w, REACH_BYTES, 1);
+	carry(w, REACH_SHARE, 1);
 	/* Each with a core of its own. */
 	put(&w->ctx[0]->me->sharers, 1);
 	put(&w->ctx[1]->me->sharers, 1);
@@ -208,11 +208,16 @@ static void test_with_cores_enough_it_goes_as_it_costs_less(void **state)
 	assert_in_range(carried_direct(w, N, 9000, 5000), 100, 196);
 	assert_in_range(carried_direct(w, N, 4000, 50000), 4, 100);
 	/* A kind of size has its own way, and nothing is kept of others. */
-	assert_int_equal(p->reach.kind[0].direct.interval, 0);
+	assert_int_equal(p->reach.kind[1].direct.interval, 0);
 	assert_in_range(carried_direct(w, 100000, 9000, 5000), 150, 196);
-	assert_true(p->reach.kind[0].direct.second);
-	assert_false(p->reach.kind[1].direct.second);
-	assert_int_equal(p->reach.kind[2].direct.interval, 0);
+	assert_true(p->reach.kind[1].direct.second);
+	assert_false(p->reach.kind[2].direct.second);
+	assert_int_equal(p->reach.kind[3].direct.interval, 0);
+	/* What is not eager may be small: from REACH_BYTES on. */
+	w->ctx[0]->eager_bytes = 4096;
+	assert_in_range(carried_direct(w, REACH_BYTES + 1, 9000, 5000), 150,
+			196);
+	assert_int_equal(carried_direct(w, REACH_BYTES, 9000, 5000), 0);
 }
 
 static void test_both_ways_are_timed(void **state)
@@ -225,17 +230,17 @@ static void test_both_ways_are_timed(void **state)
 	p->reach.asks = 3;
 	/* Nothing is, for a peer that cannot be read. */
 	carry(w, N, 1);
-	assert_int_equal(p->reach.kind[1].cost[0], 0);
+	assert_int_equal(p->reach.kind[2].cost[0], 0);
 	acquaint(w);
 	carry(w, N, 2);
-	assert_true(p->reach.kind[1].cost[0] > 0);
-	assert_int_equal(p->reach.kind[1].cost[1], 0);
+	assert_true(p->reach.kind[2].cost[0] > 0);
+	assert_int_equal(p->reach.kind[2].cost[1], 0);
 	put(&w->ctx[1]->me->sharers, 2);
 	carry(w, N, 3);
 	assert_int_equal(direct(w), 1);
-	assert_true(p->reach.kind[1].cost[1] > 0);
-	assert_int_equal(p->reach.kind[0].cost[0], 0);
-	assert_int_equal(p->reach.kind[2].cost[1], 0);
+	assert_true(p->reach.kind[2].cost[1] > 0);
+	assert_int_equal(p->reach.kind[1].cost[0], 0);
+	assert_int_equal(p->reach.kind[3].cost[1], 0);
 }
 
 #define QUEUE 8
@@ -284,7 +289,7 @@ static void test_a_stream_is_timed_from_its_turn_on(void **state)
 	/* So long took all of them, one about an eighth; a clock of 4 ms ticks
 	 * cannot tell. */
 	if (last > first)
-		assert_true((uint64_t)p->reach.kind[1].cost[0] * N / 65536 <=
+		assert_true((uint64_t)p->reach.kind[2].cost[0] * N / 65536 <=
 			    (last - first) / 2);
 }
 
@@ -300,7 +305,7 @@ static void test_streams_of_one_who_becomes_known_are_timed(void **state)
 	assert_true(p->reach.since_ns == 0);
 	acquaint(w);
 	drain(w, s, r);
-	assert_true(p->reach.kind[1].cost[0] > 0);
+	assert_true(p->reach.kind[2].cost[0] > 0);
 }
 
 /* From there on streams are as good, and do not keep others waiting. */
@@ -435,7 +440,7 @@ static void test_forged_offers_are_no_messages(void **state)
 	struct peer *p = &ctx->peers[0];
 	struct reach *r = &w->ctx[0]->reach;
 	struct offer good = {
-		.token = 77, .length = 100,
+		.token = 77, .length = N,
 		.ways = SNOO_ABI_WAY_STREAM | SNOO_ABI_WAY_CMA,
 		.offset = (uint64_t)(uintptr_t)out, .unit = 5,
 	}, o;
@@ -512,14 +517,14 @@ static void test_more_offers_than_stamps(void **state)
 	struct snoo_request *s[MANY], *r;
 
 	acquaint(w);
-	world_pattern(out, REACH_BYTES + 1, 9);
+	world_pattern(out, REACH_SHARE + 1, 9);
 	for (int i = 0; i < MANY; i++)
-		assert_int_equal(snoo_isend(w->ctx[0], out, REACH_BYTES + 1, 1, 1,
+		assert_int_equal(snoo_isend(w->ctx[0], out, REACH_SHARE + 1, 1, 1,
 					    &s[i]), 0);
 	for (int i = 0; i < MANY; i++) {
-		memset(in, 0, REACH_BYTES + 1);
+		memset(in, 0, REACH_SHARE + 1);
 		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
-		expect(w, &s[i], &r, REACH_BYTES + 1, 9);
+		expect(w, &s[i], &r, REACH_SHARE + 1, 9);
 	}
 	assert_true(direct(w) >= 63 && direct(w) < MANY);
 	assert_int_equal(w->ctx[0]->reach.free, ~UINT64_C(1));
