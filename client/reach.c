@@ -123,15 +123,15 @@ static bool shares(const struct snoo *ctx, const struct snoo_abi_rank *r)
 	       1u + ctx->registers.open;
 }
 
-static bool crowded(const struct snoo *ctx, const struct peer *p)
+bool reach_crowded(const struct snoo *ctx, const struct peer *p)
 {
 	return shares(ctx, ctx->me) || (p->there && shares(ctx, p->there));
 }
 
-static bool worth_it(const struct snoo *ctx, const struct peer *p, uint64_t len)
+bool reach_may(const struct snoo *ctx, const struct peer *p, uint64_t len)
 {
 	return len > REACH_BYTES && on(ctx) &&
-	       (len < REACH_LARGE || crowded(ctx, p)) && lend_unlimited(ctx);
+	       (len < REACH_LARGE || reach_crowded(ctx, p)) && lend_unlimited(ctx);
 }
 
 void reach_offer(struct snoo *ctx, const struct peer *p,
@@ -141,7 +141,7 @@ void reach_offer(struct snoo *ctx, const struct peer *p,
 	uint32_t i;
 
 	if ((words[0] & SNOO_ABI_WAY_POOL) || r->free == 0 ||
-	    !worth_it(ctx, p, req->len))
+	    !reach_may(ctx, p, req->len))
 		return;
 	i = (uint32_t)__builtin_ctzll(r->free);
 	r->free &= r->free - 1;
@@ -237,7 +237,7 @@ static bool costs_less(const struct snoo *ctx, struct peer *p,
 {
 	unsigned int k = kind_of(n);
 
-	if (o->length > REACH_SHARE && crowded(ctx, p))
+	if (o->length > REACH_SHARE && reach_crowded(ctx, p))
 		return true;
 	return n > REACH_BYTES && n < REACH_LARGE &&
 	       ways_next(&p->reach.kind[k].direct, p->reach.kind[k].cost, TRY);
@@ -268,11 +268,8 @@ void reach_streamed(struct peer *p, uint64_t n)
 	p->reach.since_ns = now;
 }
 
-bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
-		 void *to, uint64_t n)
+bool reach_reads(struct snoo *ctx, struct peer *p)
 {
-	uint64_t stamp, start, now;
-
 	if (ctx->session.minor < REACH_MINOR)
 		return false;
 	if (p->reach.state == REACH_UNKNOWN && p->reach.asks < ASKS_MAX) {
@@ -280,8 +277,16 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 		p->reach.state = REACH_ASKED;
 		session_where(ctx, p);
 	}
-	if (p->reach.state != REACH_READS || o->unit == 0 ||
-	    o->unit >= STAMPS || !costs_less(ctx, p, o, n))
+	return p->reach.state == REACH_READS;
+}
+
+bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
+		 void *to, uint64_t n)
+{
+	uint64_t stamp, start, now;
+
+	if (!reach_reads(ctx, p) || o->unit == 0 || o->unit >= STAMPS ||
+	    !costs_less(ctx, p, o, n))
 		return false;
 	start = clock_ns();
 	if (!read_stamped(p, o->offset, to, n,

@@ -22,6 +22,15 @@
 void reach_open(struct snoo *ctx);
 void reach_close(struct snoo *ctx);
 
+/** reach_crowded() - Does one of us share its core with another rank? */
+bool reach_crowded(const struct snoo *ctx, const struct peer *p);
+
+/** reach_may() - Is a send of @len bytes to @p offered with its address? */
+bool reach_may(const struct snoo *ctx, const struct peer *p, uint64_t len);
+
+/** reach_reads() - May we read @p's memory?  Asks the daemon, if it is unknown */
+bool reach_reads(struct snoo *ctx, struct peer *p);
+
 /**
  * reach_offer() - Say in words 4 to 6 of a send's OFFER where its bytes are
  *

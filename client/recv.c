@@ -303,6 +303,27 @@ static struct arrival *find_offer(struct list *home, uint64_t token)
 	return NULL;
 }
 
+struct arrival *recv_offered(struct peer *p, uint64_t token)
+{
+	struct arrival *a = find_offer(&p->arrivals, token);
+
+	/* Those behind it wait for its number. */
+	return a ? a : find_offer(&p->parked, token);
+}
+
+struct snoo_request *recv_accepted(struct peer *p, uint64_t token)
+{
+	for (struct list *n = p->incoming.next; n != &p->incoming;
+	     n = n->next) {
+		struct snoo_request *req =
+			list_entry(n, struct snoo_request, link);
+
+		if (req->their_token == token)
+			return req;
+	}
+	return NULL;
+}
+
 /* The transfer's bytes will not come. */
 static void withdrawn(struct snoo *ctx, struct snoo_request *req)
 {
@@ -350,14 +371,9 @@ void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
 		return;
 	}
 	/* It crossed our ACCEPT. */
-	for (struct list *n = p->incoming.next; n != &p->incoming;
-	     n = n->next) {
-		req = list_entry(n, struct snoo_request, link);
-		if (req->their_token == token) {
-			withdrawn(ctx, req);
-			return;
-		}
-	}
+	req = recv_accepted(p, token);
+	if (req)
+		withdrawn(ctx, req);
 }
 
 void recv_cancel(struct snoo *ctx, struct snoo_request *req, int error)

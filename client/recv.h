@@ -115,4 +115,10 @@ void recv_cancelled(struct snoo *ctx, struct peer *p, uint64_t token,
 /** recv_cancel() - Withdraw a receive; it is complete afterwards */
 void recv_cancel(struct snoo *ctx, struct snoo_request *req, int error);
 
+/** recv_offered() - The arrival that @p has offered under @token, or NULL */
+struct arrival *recv_offered(struct peer *p, uint64_t token);
+
+/** recv_accepted() - The receive that has answered it, or NULL */
+struct snoo_request *recv_accepted(struct peer *p, uint64_t token);
+
 #endif /* CLIENT_RECV_H */

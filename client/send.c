@@ -144,21 +144,38 @@ static uint64_t eager_limit(const struct snoo *ctx, const struct peer *p)
 	return ctx->eager_bytes;
 }
 
-static bool push_block(struct snoo *ctx, struct peer *p,
-		       struct snoo_request *req)
+/* A filled block for all of @req; NULL: not now, or it is too large for one. */
+static struct lend_block *fill_block(struct snoo *ctx, struct peer *p,
+				     const struct snoo_request *req)
 {
 	enum lend_size size = req->len <= ctx->lend[LEND_SMALL].bytes ?
 				      LEND_SMALL : LEND_LARGE;
 	struct lend_block *b;
-	uint64_t *words;
 
 	if (req->len > eager_limit(ctx, p) ||
 	    req->len > ctx->lend[size].bytes || !lend_allowed(ctx, req->len))
-		return false;
+		return NULL;
 	b = eager_block(ctx, p, size, (uint32_t)req->len);
+	if (b)
+		lend_fill(p, b, req->buf, (uint32_t)req->len);
+	return b;
+}
+
+static void went_in_block(struct snoo *ctx, struct snoo_request *req)
+{
+	shm_count(ctx->me, SHM_COUNT_sent_block, 1);
+	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
+	request_done(ctx, req, 0);
+}
+
+static bool push_block(struct snoo *ctx, struct peer *p,
+		       struct snoo_request *req)
+{
+	struct lend_block *b = fill_block(ctx, p, req);
+	uint64_t *words;
+
 	if (!b)
 		return false;
-	lend_fill(p, b, req->buf, (uint32_t)req->len);
 	words = shm_tx_words(&p->tx);
 	words[0] = line_match(req->context, req->tag);
 	words[1] = line_pair(b->unit, b->generation);
@@ -169,9 +186,7 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 					 req->tag));
 	SNOO_TESTPOINT("send_block_published");
 	p->sent++;
-	shm_count(ctx->me, SHM_COUNT_sent_block, 1);
-	shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
-	request_done(ctx, req, 0);
+	went_in_block(ctx, req);
 	return true;
 }
 
