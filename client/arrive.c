@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "client/channel.h"
+#include "client/instead.h"
 #include "client/loan.h"
 #include "client/match.h"
 #include "client/order.h"
@@ -167,6 +168,15 @@ static int arrive_part(struct snoo *ctx, struct peer *p, const uint64_t w[7])
 	return ret;
 }
 
+/* A block for what was offered. */
+static int arrive_instead(struct snoo *ctx, struct peer *p, const uint64_t w[7])
+{
+	if (!block_of(ctx, p, w[1], w[2]))
+		return -EPROTO;
+	return instead_arrived(ctx, p, w[0], line_index(w[1]),
+			       line_generation(w[1]), w[2]);
+}
+
 static int arrive_block(struct snoo *ctx, struct peer *p, uint64_t word0,
 			const uint64_t w[7], const struct order_place *at)
 {
@@ -318,9 +328,11 @@ static int arrive_line(struct snoo *ctx, struct peer *p, uint64_t word0)
 	cpu_settle();
 	switch (line_type(word0)) {
 	case SNOO_ABI_BLOCK:
-		return line_flags(word0) == SNOO_ABI_STREAM ?
-			       arrive_part(ctx, p, w) :
-			       arrive_envelope(ctx, p, word0, w);
+		if (line_flags(word0) == SNOO_ABI_STREAM)
+			return arrive_part(ctx, p, w);
+		if (line_flags(word0) == SNOO_ABI_INSTEAD)
+			return arrive_instead(ctx, p, w);
+		return arrive_envelope(ctx, p, word0, w);
 	case SNOO_ABI_PIECE:
 		return arrive_piece(ctx, p, word0, w);
 	case SNOO_ABI_LOAN:
@@ -329,7 +341,7 @@ static int arrive_line(struct snoo *ctx, struct peer *p, uint64_t word0)
 	case SNOO_ABI_ACCEPT:
 		return stream_accepted(ctx, p, w);
 	case SNOO_ABI_DONE:
-		send_ended(ctx, p, w[0], w[1]);
+		send_ended(ctx, p, w[0], w[1], w[2]);
 		return 0;
 	case SNOO_ABI_CANCEL:
 		recv_cancelled(ctx, p, w[0],

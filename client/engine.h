@@ -129,7 +129,13 @@ struct peer {
 			struct ways direct; /* the first: a stream */
 			uint32_t cost[2];   /* ns for 64 KiB; 0: unknown */
 		} kind[ENGINE_REACHES];
+		uint64_t took_ns;	/* the last copy */
 	} reach;
+	struct {			/* instead.c: eager ones that are offered */
+		struct ways way[2];	/* we answer; we only send */
+		uint32_t cost;		/* of an offer, ns for 64 KiB */
+		uint64_t turn;		/* of its messages at our last one */
+	} instead;
 	struct {			/* hold.c: cores kept until it answers */
 		uint32_t failed;	/* in vain, less those that were not */
 		uint32_t skip;		/* waits until the next trial */
@@ -174,6 +180,7 @@ struct snoo_request {
 	bool counted;			/* in ctx->moving */
 	bool self_copy;			/* a send to ourselves, not matched yet */
 	uint8_t stamp;			/* of its offer, in reach.stamp; 0: none */
+	bool instead;			/* offered, and might have been eager */
 
 	uint64_t message;		/* bytes of the whole message */
 	uint32_t from;			/* who sent it */
@@ -283,6 +290,13 @@ struct reach {
 	uint32_t out;			/* stamps in use */
 };
 
+/** struct instead - Offers that become blocks if they last; see instead.c */
+struct instead {
+	uint32_t out;
+	uint32_t late_ns;
+	uint64_t since_ns;		/* that none has been taken */
+};
+
 /** struct bells - How we sleep once BELLS has come; see bells.c */
 struct bells {
 	bool on;			/* it has */
@@ -376,6 +390,7 @@ struct snoo {
 	struct registers registers;
 	struct bells bells;
 	struct reach reach;
+	struct instead instead;
 	struct meet meet;
 	unsigned char *coll_room;	/* coll_step.h; NULL: not needed yet */
 	struct spares spare[LEND_SIZES];
@@ -461,7 +476,18 @@ static inline void request_init(struct snoo_request *req,
 	req->moved = 0;
 	req->pool = NULL;
 	req->stamp = 0;
+	req->instead = false;
 	req->loan = NULL;	/* and the view */
+}
+
+/** request_stays_offer() - It does not become a block if it lasts */
+static inline void request_stays_offer(struct snoo *ctx,
+				       struct snoo_request *req)
+{
+	if (req->instead) {
+		req->instead = false;
+		ctx->instead.out--;
+	}
 }
 
 static inline uint64_t clock_ns(void)

@@ -20,6 +20,15 @@ static uint32_t cost(const struct pace *p, bool far)
 	return p->fill[far] > p->read[far] ? p->fill[far] : p->read[far];
 }
 
+uint32_t pace_cost(const struct pace *p, bool turns)
+{
+	bool far = p->far.second;
+
+	if (!turns || cost(p, far) == 0)
+		return cost(p, far);
+	return p->fill[far] + p->read[far];
+}
+
 bool pace_next(struct pace *p)
 {
 	const uint32_t costs[2] = { cost(p, false), cost(p, true) };

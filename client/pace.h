@@ -33,6 +33,12 @@ struct pace {
 /** pace_next() - The next block: by non-temporal stores? */
 bool pace_next(struct pace *p);
 
+/**
+ * pace_cost() - What 64 KiB cost, in ns; 0: unknown
+ * @turns: the receiver copies when we have, not at the same time
+ */
+uint32_t pace_cost(const struct pace *p, bool turns);
+
 /** pace_filled(), pace_read() - A copy of @bytes took @ns */
 void pace_filled(struct pace *p, bool far, uint32_t bytes, uint64_t ns);
 void pace_read(struct pace *p, bool far, uint32_t bytes, uint64_t ns);

@@ -12,6 +12,7 @@
 
 #include "client/arrive.h"
 #include "client/channel.h"
+#include "client/instead.h"
 #include "client/meet.h"
 #include "client/news.h"
 #include "client/peer.h"
@@ -127,6 +128,8 @@ int progress(struct snoo *ctx)
 		work += scan_all(ctx);
 	}
 
+	if (ctx->instead.out > 0)
+		work += instead_turn(ctx);
 	if (!list_empty(&ctx->busy))
 		work += pump(ctx);
 	if (!list_empty(&ctx->retired))

@@ -166,6 +166,7 @@ void reach_ended(struct snoo *ctx, struct snoo_request *req, int error)
 	r->free |= UINT64_C(1) << req->stamp;
 	r->out--;
 	req->stamp = 0;
+	request_stays_offer(ctx, req);
 }
 
 /*
@@ -237,7 +238,9 @@ static bool costs_less(const struct snoo *ctx, struct peer *p,
 {
 	unsigned int k = kind_of(n);
 
-	if (o->length > REACH_SHARE && reach_crowded(ctx, p))
+	/* Its sender has found that one copy costs less: rather.c. */
+	if (o->length <= ctx->eager_bytes ||
+	    (o->length > REACH_SHARE && reach_crowded(ctx, p)))
 		return true;
 	return n > REACH_BYTES && n < REACH_LARGE &&
 	       ways_next(&p->reach.kind[k].direct, p->reach.kind[k].cost, TRY);
@@ -297,7 +300,8 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 	}
 	SNOO_TESTPOINT("reach_fetched");
 	now = clock_ns();
-	learn(p, true, n, now - start);
+	p->reach.took_ns = now - start;
+	learn(p, true, n, p->reach.took_ns);
 	/* A stream that is under way had to wait for it. */
 	if (p->reach.since_ns != 0)
 		p->reach.since_ns = now;

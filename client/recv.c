@@ -169,10 +169,12 @@ static bool fetch(struct snoo *ctx, struct snoo_request *req, struct peer *p,
 
 	if (n == 0)
 		return false;
+	p->reach.took_ns = 0;
 	if (o->ways & SNOO_ABI_WAY_POOL ?
 		    !alloc_fetch(ctx, p, o, req->buf, n) :
 		    !reach_fetch(ctx, p, o, req->buf, n))
 		return false;
+	words[2] = p->reach.took_ns;
 	if (channel_answer(ctx, p, line_word(SNOO_ABI_DONE, 0, 0, 0, 0), words))
 		return false;
 	request_done(ctx, req, cut ? -EMSGSIZE : 0);

@@ -29,6 +29,7 @@
 #include "client/loan.h"
 #include "client/match.h"
 #include "client/member.h"
+#include "client/rather.h"
 #include "client/reach.h"
 #include "client/recv.h"
 #include "client/regs.h"
@@ -190,6 +191,33 @@ static bool push_block(struct snoo *ctx, struct peer *p,
 	return true;
 }
 
+bool send_instead(struct snoo *ctx, struct peer *p, struct snoo_request *req)
+{
+	struct lend_block *b;
+	uint64_t *words;
+
+	if (shm_tx_room(&p->tx, SNOO_ABI_RING_ANSWERS) <= 0)
+		return false;
+	b = fill_block(ctx, p, req);
+	if (!b)
+		return false;
+	/* REVOKE: the buffer is the application's again. */
+	reach_ended(ctx, req, -ECANCELED);
+	words = shm_tx_words(&p->tx);
+	words[0] = req->token;
+	words[1] = line_pair(b->unit, b->generation);
+	words[2] = req->len;
+	words[3] = 0;
+	SNOO_TESTPOINT("send_instead_filled");
+	shm_tx_publish(&p->tx, line_word(SNOO_ABI_BLOCK, SNOO_ABI_INSTEAD, 0, 0,
+					 0));
+	SNOO_TESTPOINT("send_instead_published");
+	token_end(&ctx->offers, req->token);
+	went_in_block(ctx, req);
+	channel_wake(ctx, p);
+	return true;
+}
+
 static int push_offer(struct snoo *ctx, struct peer *p,
 		      struct snoo_request *req)
 {
@@ -217,15 +245,23 @@ static int push_offer(struct snoo *ctx, struct peer *p,
 static int push_envelope(struct snoo *ctx, struct peer *p,
 			 struct snoo_request *req)
 {
+	int ret;
+
 	if (req->loan && loan_push(ctx, p, req))
 		return 0;
 	if (req->len <= SNOO_ABI_INLINE_MAX) {
 		push_line(ctx, p, req);
 		return 0;
 	}
-	if (push_run(ctx, p, req) || push_block(ctx, p, req))
+	if (push_run(ctx, p, req))
 		return 0;
-	return push_offer(ctx, p, req);
+	if (req->len > eager_limit(ctx, p) || !list_empty(&ctx->allocs) ||
+	    !rather_offer(ctx, p, req->len))
+		return push_block(ctx, p, req) ? 0 : push_offer(ctx, p, req);
+	ret = push_offer(ctx, p, req);
+	if (ret == 0)
+		rather_offered(ctx, req);
+	return ret;
 }
 
 /* A loan to ourselves: the block waits for its receive. */
@@ -381,7 +417,7 @@ bool send_pump(struct snoo *ctx, struct peer *p)
 }
 
 void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
-		uint64_t status)
+		uint64_t status, uint64_t ns)
 {
 	struct snoo_request *req = token_find(&ctx->offers, token);
 
@@ -397,6 +433,7 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
 		shm_count(ctx->me, SHM_COUNT_sent_pool, 1);
 		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	}
+	rather_taken(ctx, req, ns);
 	if (req->stamp) {
 		lend_charge(ctx, req->len);
 		shm_count(ctx->me, SHM_COUNT_sent_cma, 1);

@@ -32,9 +32,19 @@ bool send_run(struct snoo *ctx, struct peer *p, const void *buf, size_t len,
 /** send_pump() - Push what waits for @p; true if anything moved */
 bool send_pump(struct snoo *ctx, struct peer *p);
 
-/** send_ended() - DONE came: the receiver ends the offer */
+/**
+ * send_ended() - DONE came: the receiver ends the offer
+ * @ns:	what its copy took, as it says; 0: unknown
+ */
 void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
-		uint64_t status);
+		uint64_t status, uint64_t ns);
+
+/**
+ * send_instead() - What is offered goes in a block after all, and is complete
+ *
+ * Return: false: there is no room or no block now
+ */
+bool send_instead(struct snoo *ctx, struct peer *p, struct snoo_request *req);
 
 /** send_cancel() - Give a send up; it is complete afterwards */
 void send_cancel(struct snoo *ctx, struct snoo_request *req, int error);

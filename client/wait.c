@@ -38,6 +38,7 @@
 #include "client/news.h"
 #include "client/patience.h"
 #include "client/progress.h"
+#include "client/rather.h"
 #include "client/reach.h"
 #include "client/regs.h"
 #include "client/regs_in.h"
@@ -161,6 +162,9 @@ static void doze(struct snoo *ctx, uint64_t left_ns)
 	if ((ctx->session.ring_dirty || ctx->session.look_due) &&
 	    ns > WAIT_UNSAID_NS)
 		ns = WAIT_UNSAID_NS;
+	if (ns > patience)
+		ns = patience;
+	patience = rather_patience(ctx);
 	if (ns > patience)
 		ns = patience;
 	ret = sleep_on(ctx, mode, ns);

@@ -51,9 +51,9 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	5	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
+#define SNOO_ABI_MINOR	6	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
 				 * 4: LOAN, meetings, read_ns; 5: turn_with,
-				 * WAY_CMA */
+				 * WAY_CMA; 6: INSTEAD, ns of DONE */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -113,10 +113,11 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * DATA*    length         payload ...                           (* flag STREAM: a run, see below)
  * BLOCK    match          index | gen   length      0
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
+ * BLOCK+   tx token       index | gen   length      0                     (+ flag INSTEAD: it was offered, and is here)
  * LOAN     match          index | gen   length      0                     (may be read in place)
  * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL; stamp, of WAY_CMA)
  * ACCEPT   tx token       rx token      length      way
- * DONE     tx token       status
+ * DONE     tx token       status        ns                                (of a copy; 0: not said)
  * CANCEL   tx token       0                                               (sender: end this offer)
  * CANCEL*  rx token       status                                          (* flag STREAM: transfer ends early)
  * PIECE*   rx token       payload ...                           (* flag STREAM)
@@ -150,6 +151,7 @@ enum snoo_abi_type {
 enum snoo_abi_flag {
 	SNOO_ABI_WIDE	= 0x1,	/* word 1 match, word 2 immediate */
 	SNOO_ABI_SYNC	= 0x2,	/* the sender wants DONE at match */
+	SNOO_ABI_INSTEAD = 0x4,	/* a block of what was offered */
 	SNOO_ABI_STREAM	= 0x8,	/* part of an accepted transfer; a run */
 };
 

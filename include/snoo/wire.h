@@ -50,11 +50,12 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		5u	/* 2: BELLS, RING, map_offset, RUN
+#define SNOO_WIRE_MINOR		6u	/* 2: BELLS, RING, map_offset, RUN
 					 * 3: REGISTERS, LOOK
 					 * 4: LOAN, LENT; meets in its job's area;
 					 *    costs and stream_units in WELCOME
-					 * 5: REACH, WHERE, PEER */
+					 * 5: REACH, WHERE, PEER
+					 * 6: a rank takes BLOCK with INSTEAD */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */

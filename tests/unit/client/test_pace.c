@@ -133,6 +133,24 @@ static void test_a_receiver_that_says_nothing_gets_cached_blocks(void **state)
 	}
 }
 
+static void test_what_a_block_costs(void **state)
+{
+	struct pace p = { .fill = { 3000, 0 }, .read = { 5000, 0 } };
+
+	(void)state;
+	assert_int_equal(pace_cost(&p, false), 5000);
+	assert_int_equal(pace_cost(&p, true), 8000);
+	/* Of the way that blocks go now. */
+	p.far.second = true;
+	assert_int_equal(pace_cost(&p, true), 0);
+	p.fill[1] = 7000;
+	assert_int_equal(pace_cost(&p, false), 0);
+	assert_int_equal(pace_cost(&p, true), 0);
+	p.read[1] = 4000;
+	assert_int_equal(pace_cost(&p, false), 7000);
+	assert_int_equal(pace_cost(&p, true), 11000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_a_bad_start_is_soon_forgotten),
 		cmocka_unit_test(
 			test_a_receiver_that_says_nothing_gets_cached_blocks),
+		cmocka_unit_test(test_what_a_block_costs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

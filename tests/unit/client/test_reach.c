@@ -214,7 +214,7 @@ static void test_with_cores_enough_it_goes_as_it_costs_less(void **state)
 	assert_false(p->reach.kind[2].direct.second);
 	assert_int_equal(p->reach.kind[3].direct.interval, 0);
 	/* What is not eager may be small: from REACH_BYTES on. */
-	w->ctx[0]->eager_bytes = 4096;
+	w->ctx[0]->eager_bytes = w->ctx[1]->eager_bytes = 4096;
 	assert_in_range(carried_direct(w, REACH_BYTES + 1, 9000, 5000), 150,
 			196);
 	assert_int_equal(carried_direct(w, REACH_BYTES, 9000, 5000), 0);
