@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <snoo/wire.h>
@@ -21,6 +23,40 @@
 #include "tests/lib/proof.h"
 
 static volatile sig_atomic_t told;
+
+/* Every 50 ms: what blocks after all, ends. */
+static void on_tick(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * An eventfd is shared: between our poll() and our read() or write() another rank
+ * may have drained or filled it, and we block, since we have cleared O_NONBLOCK
+ * for all of them.
+ */
+static void tick(bool on)
+{
+	static timer_t timer;
+	struct sigaction sa = { .sa_handler = on_tick };
+	struct sigevent e = {
+		.sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGUSR1,
+	};
+	const struct itimerspec every = {
+		.it_value.tv_nsec = 50000000,
+		.it_interval.tv_nsec = 50000000,
+	};
+
+	if (!on) {
+		timer_delete(timer);
+		return;
+	}
+	sigaction(SIGUSR1, &sa, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &e, &timer) != 0 ||
+	    timer_settime(timer, 0, &every, NULL) != 0)
+		proof_die(PROOF_ERROR, "no timer: %s", strerror(errno));
+}
 
 static void on_term(int sig)
 {
@@ -74,6 +110,7 @@ int main(void)
 	first = dup(2);
 	close(first);
 	proof_join("drainer");
+	tick(true);
 	for (int fd = first; fd < first + 100; fd++) {
 		if (fcntl(fd, F_GETFD) < 0)
 			continue;
@@ -81,6 +118,7 @@ int main(void)
 		fill(fd);
 		count++;
 	}
+	tick(false);
 	printf("drainer: spoilt %d\n", count);
 	while (!told)
 		poll(NULL, 0, 10);
