@@ -56,6 +56,20 @@ flood() {
 	esac
 }
 
+# late POINT: the same for who sends what its receiver does not come for in time.
+late() {
+	rm -f "$D/counts"
+	rank dying 0 2 "$E2E/stream" -p "$D/counts" -k 1 -s -n 600 -l 40000 -u 500
+	SNOO_TESTPOINT=$1 rank dying 1 2 "$E2E/stream" \
+		-p "$D/counts" -k 1 -s -n 600 -l 40000
+	finish dying
+	case "$(status dying 0) $(status dying 1)" in
+	"0 137") hit=$((hit + 1)) ;;
+	"0 0") ;;
+	*) return 1 ;;
+	esac
+}
+
 # stalled POINT: the same while the daemon stands still again and again, as one
 # that is being replaced does: what the registers hold goes by the channels.
 stalled() {
@@ -102,7 +116,7 @@ said() {
 
 # The link of a VM is no rank's: guest.sh and vm.c.  Loans: loan.sh.  Meetings: meet.sh.
 rest=
-for point in $(points shm client | grep -vE '^(link|loan|alloc|meet|reach)_'); do
+for point in $(points shm client | grep -vE '^(link|loan|alloc|meet|reach|send_instead)_'); do
 	at "$point"
 	if [[ -z $bad ]] && ((hit == 0)); then
 		rest+=" $point"
@@ -117,6 +131,15 @@ for point in $(points client | grep '^reach_'); do
 	said "$point" "no passage in these streams"
 done
 on=()
+for point in $(points client | grep '^send_instead_'); do
+	hit=0 bad=
+	for ((i = 0; i < 5 && hit == 0; i++)); do
+		[[ -z $bad ]] || break
+		late "$point" ||
+			bad="late: $(status dying 0) $(text dying 0), $(status dying 1) $(text dying 1)"
+	done
+	said "$point" "nothing was offered: one copy never cost less"
+done
 bystander_end
 books_balance "every byte of the pool is free again"
 daemon_stop
