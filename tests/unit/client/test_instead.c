@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "client/channel.h"
@@ -57,7 +58,10 @@ static void choose(struct world *w, uint32_t a, uint32_t b, bool offer)
 static int setup(void **state)
 {
 	static struct world w;
+	char c;
 
+	/* A machine that has just started has none without waiting. */
+	assert_int_equal(getrandom(&c, 1, 0), 1);
 	world_open(&w, &world_usual);
 	for (uint32_t i = 0; i < 2; i++) {
 		w.ctx[i]->session.minor = RATHER_MINOR;
@@ -535,6 +539,7 @@ static void test_a_block_of_another_length(void **state)
 	progress(w->ctx[1]);
 	forge(w, s->token, block_out(w), N - 1);
 	broken(w);
+	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
 }
 
 static void test_a_block_of_another_length_than_was_accepted(void **state)
@@ -549,6 +554,7 @@ static void test_a_block_of_another_length_than_was_accepted(void **state)
 	world_turn(w, 2);
 	assert_int_equal(snoo_wait(w->ctx[1], &r, NULL), -EPROTO);
 	broken(w);
+	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
 }
 
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
