@@ -300,7 +300,8 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 	}
 	SNOO_TESTPOINT("reach_fetched");
 	now = clock_ns();
-	p->reach.took_ns = now - start;
+	/* Some clocks tick every 4 ms; 0 would say nothing. */
+	p->reach.took_ns = now > start ? now - start : 1;
 	learn(p, true, n, p->reach.took_ns);
 	/* A stream that is under way had to wait for it. */
 	if (p->reach.since_ns != 0)

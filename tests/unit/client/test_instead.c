@@ -539,7 +539,8 @@ static void test_a_block_of_another_length(void **state)
 	progress(w->ctx[1]);
 	forge(w, s->token, block_out(w), N - 1);
 	broken(w);
-	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
+	/* It may have become a block meanwhile. */
+	assert_true(snoo_cancel(w->ctx[0], &s) >= 0);
 }
 
 static void test_a_block_of_another_length_than_was_accepted(void **state)
@@ -554,7 +555,8 @@ static void test_a_block_of_another_length_than_was_accepted(void **state)
 	world_turn(w, 2);
 	assert_int_equal(snoo_wait(w->ctx[1], &r, NULL), -EPROTO);
 	broken(w);
-	assert_int_equal(snoo_cancel(w->ctx[0], &s), 0);
+	/* It may have become a block meanwhile. */
+	assert_true(snoo_cancel(w->ctx[0], &s) >= 0);
 }
 
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
