@@ -79,6 +79,7 @@ int context_new(struct snoo **out)
 	list_init(&ctx->wild);
 	list_init(&ctx->arrivals);
 	list_init(&ctx->allocs);
+	list_init(&ctx->instead);
 	list_init(&ctx->retired);
 	list_init(&ctx->request_pool);
 	list_init(&ctx->arrival_pool);

@@ -135,6 +135,11 @@ struct peer {
 		struct ways way[2];	/* we answer; we only send */
 		uint32_t cost;		/* of an offer, ns for 64 KiB */
 		uint64_t turn;		/* of its messages at our last one */
+		struct list link;	/* in ctx->instead while there are some */
+		uint32_t out;		/* offers that may become blocks */
+		uint32_t late_ns;
+		uint64_t since_ns;	/* that none has been taken */
+		uint32_t asked;		/* in a row, by ACCEPT instead of DONE */
 	} instead;
 	struct {			/* hold.c: cores kept until it answers */
 		uint32_t failed;	/* in vain, less those that were not */
@@ -290,13 +295,6 @@ struct reach {
 	uint32_t out;			/* stamps in use */
 };
 
-/** struct instead - Offers that become blocks if they last; see instead.c */
-struct instead {
-	uint32_t out;
-	uint32_t late_ns;
-	uint64_t since_ns;		/* that none has been taken */
-};
-
 /** struct bells - How we sleep once BELLS has come; see bells.c */
 struct bells {
 	bool on;			/* it has */
@@ -390,7 +388,7 @@ struct snoo {
 	struct registers registers;
 	struct bells bells;
 	struct reach reach;
-	struct instead instead;
+	struct list instead;		/* peers with offers that may become blocks */
 	struct meet meet;
 	unsigned char *coll_room;	/* coll_step.h; NULL: not needed yet */
 	struct spares spare[LEND_SIZES];
@@ -484,10 +482,13 @@ static inline void request_init(struct snoo_request *req,
 static inline void request_stays_offer(struct snoo *ctx,
 				       struct snoo_request *req)
 {
-	if (req->instead) {
-		req->instead = false;
-		ctx->instead.out--;
-	}
+	struct peer *p = &ctx->peers[req->peer];
+
+	if (!req->instead)
+		return;
+	req->instead = false;
+	if (--p->instead.out == 0)
+		list_remove(&p->instead.link);
 }
 
 static inline uint64_t clock_ns(void)

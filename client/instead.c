@@ -22,7 +22,9 @@
  *     BLOCK, INSTEAD {token, block} --------->  the arrival is one in a block
  *     the send is complete
  *
- * Without a block it stays an offer, as any message for which there is none.
+ * Without a block, or without room in the channel, it stays an offer for a while,
+ * and tries again.  A time limit that ends before does not end the send: it gets
+ * its block at once (send_cancel()).
  *
  * What crosses.  The receiver has read it or refused it: it gives the block back,
  * and its DONE finds no send.  It has answered ACCEPT: the block is the whole
@@ -37,37 +39,51 @@
 #include "client/recv.h"
 #include "client/send.h"
 
-static int late(struct snoo *ctx, struct peer *p, uint64_t ns)
+#define LATEST_NS 100000000u	/* between two looks for room or a block */
+
+static int late(struct snoo *ctx, struct peer *p, uint64_t now)
 {
+	uint64_t ns = now - p->instead.since_ns;
 	struct list *next;
 	int work = 0;
 
-	for (struct list *n = p->offered.next; n != &p->offered; n = next) {
+	if (ns < p->instead.late_ns)
+		return 0;
+	p->instead.since_ns = now;
+	for (struct list *n = p->offered.next;
+	     n != &p->offered && p->instead.out > 0; n = next) {
 		struct snoo_request *req =
 			list_entry(n, struct snoo_request, link);
 
 		next = n->next;
 		if (!req->instead)
 			continue;
-		rather_late(p, req->len, ns);
-		if (send_instead(ctx, p, req))
-			work++;
-		else
-			request_stays_offer(ctx, req);
+		if (work == 0)
+			rather_late(p, req->len, ns);
+		if (!send_instead(ctx, p, req)) {
+			/* Later, then; and nobody stays awake for it. */
+			p->instead.late_ns =
+				p->instead.late_ns < LATEST_NS / 2 ?
+					2 * p->instead.late_ns : LATEST_NS;
+			break;
+		}
+		work++;
 	}
 	return work;
 }
 
 int instead_turn(struct snoo *ctx)
 {
-	uint64_t now = clock_ns(), ns = now - ctx->instead.since_ns;
+	uint64_t now = clock_ns();
+	struct list *next;
 	int work = 0;
 
-	if (ns < ctx->instead.late_ns)
-		return 0;
-	ctx->instead.since_ns = now;
-	for (uint32_t i = 0; i < ctx->capacity && ctx->instead.out > 0; i++)
-		work += late(ctx, &ctx->peers[i], ns);
+	for (struct list *n = ctx->instead.next; n != &ctx->instead; n = next) {
+		struct peer *p = list_entry(n, struct peer, instead.link);
+
+		next = n->next;
+		work += late(ctx, p, now);
+	}
 	return work;
 }
 

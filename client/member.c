@@ -19,6 +19,7 @@ void member_init(struct peer *p, uint32_t rank)
 	list_init(&p->arrivals);
 	list_init(&p->parked);
 	list_init(&p->again);
+	list_init(&p->instead.link);
 }
 
 int member_error(const struct peer *p)

@@ -128,7 +128,7 @@ int progress(struct snoo *ctx)
 		work += scan_all(ctx);
 	}
 
-	if (ctx->instead.out > 0)
+	if (!list_empty(&ctx->instead))
 		work += instead_turn(ctx);
 	if (!list_empty(&ctx->busy))
 		work += pump(ctx);

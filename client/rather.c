@@ -7,9 +7,9 @@
  * each other, or share a core with somebody; at the same time when we only send.
  * An offer costs what the receiver's DONE says; more, when nobody took it in time.
  *
- * Offered only to one whose memory we may read, and who therefore may read ours:
+ * Offered only to one whose memory we may read, who then most often may read ours:
  * an ACCEPT would need our help, which a program that computes after its send
- * gives late.
+ * gives late.  One who keeps answering so is offered nothing any more.
  */
 #include "client/rather.h"
 
@@ -19,6 +19,7 @@
 #define TRY	     4u		/* messages that go the other way */
 #define LATE_NS	     50000u	/* a receiver that waits has long read it */
 #define LATE_TURN_NS 2000000u	/* one that waits for its core */
+#define ASKED_MAX    16u	/* the first ones may only mean "not yet" */
 
 bool rather_offer(struct snoo *ctx, struct peer *p, uint64_t len)
 {
@@ -27,6 +28,7 @@ bool rather_offer(struct snoo *ctx, struct peer *p, uint64_t len)
 
 	/* Relaxed: it is set before we meet. */
 	if (len < RATHER_BYTES || ctx->reach.free == 0 ||
+	    p->instead.asked >= ASKED_MAX ||
 	    !reach_may(ctx, p, len) ||
 	    atomic_load_explicit(&p->there->minor, memory_order_relaxed) <
 		    RATHER_MINOR ||
@@ -43,36 +45,74 @@ bool rather_offer(struct snoo *ctx, struct peer *p, uint64_t len)
 
 void rather_offered(struct snoo *ctx, struct snoo_request *req)
 {
+	struct peer *p = &ctx->peers[req->peer];
+
 	if (!req->stamp)
 		return;
 	req->instead = true;
-	if (ctx->instead.out++ == 0)
-		ctx->instead.since_ns = clock_ns();
-	ctx->instead.late_ns = reach_crowded(ctx, &ctx->peers[req->peer]) ?
-				       LATE_TURN_NS : LATE_NS;
+	if (p->instead.out++ == 0) {
+		list_append(&ctx->instead, &p->instead.link);
+		p->instead.since_ns = clock_ns();
+		p->instead.late_ns = reach_crowded(ctx, p) ? LATE_TURN_NS :
+							     LATE_NS;
+	}
 }
 
 void rather_taken(struct snoo *ctx, struct snoo_request *req, uint64_t ns)
 {
+	struct peer *p = &ctx->peers[req->peer];
+
 	if (!req->instead)
 		return;
-	ctx->instead.since_ns = clock_ns();
+	p->instead.since_ns = clock_ns();
+	p->instead.asked = 0;
 	/* A peer's word: an absurd one only makes us choose badly. */
 	if (ns > 0 && ns < UINT32_MAX)
-		ways_learn(&ctx->peers[req->peer].instead.cost, req->len, ns);
+		ways_learn(&p->instead.cost, req->len, ns);
+}
+
+/* The rest of a try would cost as much. */
+static void costly(struct peer *p, uint64_t len, uint64_t ns)
+{
+	ways_learn(&p->instead.cost, len, ns);
+	for (int i = 0; i < 2; i++) {
+		if (!p->instead.way[i].second)
+			p->instead.way[i].trying = 0;
+	}
 }
 
 void rather_late(struct peer *p, uint64_t len, uint64_t ns)
 {
-	ways_learn(&p->instead.cost, len, ns);
+	costly(p, len, ns);
+}
+
+void rather_asked(struct snoo *ctx, struct snoo_request *req)
+{
+	struct peer *p = &ctx->peers[req->peer];
+
+	if (!req->instead)
+		return;
+	if (p->instead.asked < ASKED_MAX)
+		p->instead.asked++;
+	costly(p, req->len, LATE_TURN_NS);
 }
 
 uint64_t rather_patience(const struct snoo *ctx)
 {
-	uint64_t ns;
+	uint64_t now, least = UINT64_MAX;
 
-	if (ctx->instead.out == 0)
-		return UINT64_MAX;
-	ns = clock_ns() - ctx->instead.since_ns;
-	return ns < ctx->instead.late_ns ? ctx->instead.late_ns - ns : 0;
+	if (list_empty(&ctx->instead))
+		return least;
+	now = clock_ns();
+	for (const struct list *n = ctx->instead.next; n != &ctx->instead;
+	     n = n->next) {
+		const struct peer *p =
+			list_entry(n, const struct peer, instead.link);
+		uint64_t ns = now - p->instead.since_ns;
+
+		ns = ns < p->instead.late_ns ? p->instead.late_ns - ns : 0;
+		if (ns < least)
+			least = ns;
+	}
+	return least;
 }

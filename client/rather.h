@@ -22,8 +22,11 @@ void rather_offered(struct snoo *ctx, struct snoo_request *req);
 /** rather_taken() - The receiver has read it, which took @ns; 0: it says none */
 void rather_taken(struct snoo *ctx, struct snoo_request *req, uint64_t ns);
 
-/** rather_late() - It has waited @ns, and was not read */
+/** rather_late() - Its first offer, of @len bytes, was not read in @ns */
 void rather_late(struct peer *p, uint64_t len, uint64_t ns);
+
+/** rather_asked() - It was answered by ACCEPT: @p cannot read us, or not yet */
+void rather_asked(struct snoo *ctx, struct snoo_request *req);
 
 /** rather_patience() - How long we may sleep; ns */
 uint64_t rather_patience(const struct snoo *ctx);

@@ -295,7 +295,11 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 	if (!read_stamped(p, o->offset, to, n,
 			  p->reach.address + o->unit * sizeof(stamp),
 			  &stamp)) {
-		p->reach.state = REACH_NOT;
+		/* The memory of a send that has ended may be gone. */
+		if (!read_word(p, p->reach.address + o->unit * sizeof(stamp),
+			       &stamp) ||
+		    stamp == (o->token ^ p->reach.nonce))
+			p->reach.state = REACH_NOT;
 		return false;
 	}
 	SNOO_TESTPOINT("reach_fetched");

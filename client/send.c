@@ -153,8 +153,7 @@ static struct lend_block *fill_block(struct snoo *ctx, struct peer *p,
 				      LEND_SMALL : LEND_LARGE;
 	struct lend_block *b;
 
-	if (req->len > eager_limit(ctx, p) ||
-	    req->len > ctx->lend[size].bytes || !lend_allowed(ctx, req->len))
+	if (req->len > ctx->lend[size].bytes || !lend_allowed(ctx, req->len))
 		return NULL;
 	b = eager_block(ctx, p, size, (uint32_t)req->len);
 	if (b)
@@ -172,9 +171,11 @@ static void went_in_block(struct snoo *ctx, struct snoo_request *req)
 static bool push_block(struct snoo *ctx, struct peer *p,
 		       struct snoo_request *req)
 {
-	struct lend_block *b = fill_block(ctx, p, req);
+	struct lend_block *b = NULL;
 	uint64_t *words;
 
+	if (req->len <= eager_limit(ctx, p))
+		b = fill_block(ctx, p, req);
 	if (!b)
 		return false;
 	words = shm_tx_words(&p->tx);
@@ -433,7 +434,7 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
 		shm_count(ctx->me, SHM_COUNT_sent_pool, 1);
 		shm_count(ctx->me, SHM_COUNT_sent_bytes, req->len);
 	}
-	rather_taken(ctx, req, ns);
+	rather_taken(ctx, req, status == SNOO_ABI_FETCHED ? ns : 0);
 	if (req->stamp) {
 		lend_charge(ctx, req->len);
 		shm_count(ctx->me, SHM_COUNT_sent_cma, 1);
@@ -446,6 +447,9 @@ void send_cancel(struct snoo *ctx, struct snoo_request *req, int error)
 {
 	struct peer *p = &ctx->peers[req->peer];
 
+	/* It might have been eager, and then no time limit would have met it. */
+	if (req->instead && error != -ECANCELED && send_instead(ctx, p, req))
+		return;
 	if (req->self_copy) {
 		struct arrival *a = NULL;
 

@@ -46,7 +46,12 @@ void send_ended(struct snoo *ctx, struct peer *p, uint64_t token,
  */
 bool send_instead(struct snoo *ctx, struct peer *p, struct snoo_request *req);
 
-/** send_cancel() - Give a send up; it is complete afterwards */
+/**
+ * send_cancel() - Give a send up; it is complete afterwards
+ *
+ * Without error, if it is one that could be eager and was not cancelled by the
+ * application itself.
+ */
 void send_cancel(struct snoo *ctx, struct snoo_request *req, int error);
 
 #endif /* CLIENT_SEND_H */

@@ -14,6 +14,7 @@
 
 #include "client/channel.h"
 #include "client/lend.h"
+#include "client/rather.h"
 #include "client/reach.h"
 #include "shm/testpoint.h"
 
@@ -181,6 +182,7 @@ int stream_accepted(struct snoo *ctx, struct peer *p, const uint64_t words[7])
 	    words[1] == 0)
 		return -EPROTO;
 	/* It will not be read, but sent. */
+	rather_asked(ctx, req);
 	if (req->stamp)
 		reach_ended(ctx, req, 0);
 	req->their_token = words[1];

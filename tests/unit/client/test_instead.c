@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -127,7 +128,8 @@ static void expect_clean(struct world *w)
 	world_turn(w, 3);
 	lend_collect(ctx, LEND_LARGE);
 	lend_collect(ctx, LEND_SMALL);
-	assert_int_equal(ctx->instead.out, 0);
+	assert_true(list_empty(&ctx->instead));
+	assert_int_equal(ctx->peers[1].instead.out, 0);
 	assert_int_equal(ctx->reach.out, 0);
 	assert_int_equal(ctx->reach.free, ~UINT64_C(1));
 	assert_true(list_empty(&ctx->peers[1].offered));
@@ -142,7 +144,7 @@ static void expect_clean(struct world *w)
 /* The time is over, as far as the sender knows. */
 static void overdue(struct world *w)
 {
-	w->ctx[0]->instead.since_ns = 1;
+	w->ctx[0]->peers[1].instead.since_ns = 1;
 }
 
 /* ---- taken ---- */
@@ -155,7 +157,7 @@ static void test_who_is_there_reads_it(void **state)
 		struct snoo_request *r = take(w, N), *s = give(w, i);
 
 		assert_false(s->done);
-		w->ctx[0]->instead.late_ns = UINT32_MAX;
+		w->ctx[0]->peers[1].instead.late_ns = UINT32_MAX;
 		expect(w, r, i);
 		assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
 	}
@@ -241,29 +243,150 @@ static void test_a_stale_offer_is_not_read(void **state)
 	expect_clean(w);
 }
 
-static void test_without_a_block_it_stays_an_offer(void **state)
+/* And when the memory is gone too, that says nothing about the next one. */
+static void test_a_stale_offer_of_memory_that_is_gone(void **state)
+{
+	struct world *w = *state;
+	unsigned char *page = mmap(NULL, 32768, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct snoo_request *s;
+
+	assert_true(page != MAP_FAILED);
+	world_pattern(page, N, 1);
+	assert_int_equal(snoo_isend(w->ctx[0], page, N, 1, 1, &s), 0);
+	progress(w->ctx[1]);
+	overdue(w);
+	assert_int_equal(instead_turn(w->ctx[0]), 1);
+	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+	munmap(page, 32768);
+	expect(w, take(w, N), 1);
+	assert_int_equal(w->ctx[1]->peers[0].reach.state, REACH_READS);
+	expect_clean(w);
+}
+
+static void test_without_a_block_it_is_tried_again(void **state)
 {
 	struct world *w = *state;
 	struct lend_class *c = &w->ctx[0]->lend[LEND_LARGE];
+	struct peer *p = &w->ctx[0]->peers[1];
 	struct snoo_request *s = give(w, 1);
 	struct list *last = c->free.prev, *first = c->free.next;
-	int done = 0;
+	uint32_t late_ns = p->instead.late_ns;
 
 	list_init(&c->free);
-	overdue(w);
-	assert_int_equal(instead_turn(w->ctx[0]), 0);
-	assert_false(s->done);
-	/* Nobody looks for one again and again. */
-	assert_int_equal(w->ctx[0]->instead.out, 0);
-	assert_true(rather_patience(w->ctx[0]) == UINT64_MAX);
+	for (int i = 0; i < 100; i++) {
+		overdue(w);
+		assert_int_equal(instead_turn(w->ctx[0]), 0);
+		assert_false(s->done);
+		/* Ever more rarely. */
+		assert_true(p->instead.late_ns > late_ns ||
+			    p->instead.late_ns == 100000000);
+		late_ns = p->instead.late_ns;
+	}
+	assert_int_equal(late_ns, 100000000);
+	assert_int_equal(p->instead.out, 1);
+	assert_true(rather_patience(w->ctx[0]) <= late_ns);
 	c->free.next = first;
 	c->free.prev = last;
 	overdue(w);
-	assert_int_equal(snoo_test(w->ctx[0], &s, &done, NULL), 0);
-	assert_false(done);
-	expect(w, take(w, N), 1);
+	assert_int_equal(instead_turn(w->ctx[0]), 1);
 	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
-	assert_int_equal(count(w, SHM_COUNT_sent_cma), 1);
+	expect(w, take(w, N), 1);
+	assert_true(rather_patience(w->ctx[0]) == UINT64_MAX);
+	expect_clean(w);
+}
+
+/* The ring is full of what its receiver does not take. */
+static void test_without_room_it_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *s = give(w, 1), *more[200];
+	unsigned int n = 0;
+	int x = 7;
+
+	do {
+		assert_int_equal(snoo_isend(w->ctx[0], &x, 4, 1, 2, &more[n]),
+				 0);
+	} while (more[n++]->done && n < 200);
+	assert_true(n < 200);
+	overdue(w);
+	instead_turn(w->ctx[0]);
+	for (int i = 0; i < 100 && !s->done; i++) {
+		progress(w->ctx[1]);
+		overdue(w);
+		progress(w->ctx[0]);
+	}
+	assert_true(s->done);
+	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+	memset(out, 0, N);
+	expect(w, take(w, N), 1);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_int_equal(snoo_recv(w->ctx[1], &x, 4, 0, 2, NULL), 0);
+		assert_int_equal(snoo_wait(w->ctx[0], &more[i], NULL), 0);
+	}
+	expect_clean(w);
+}
+
+/* An eager send met no time limit; nor does this one. */
+static void test_a_time_limit_does_not_end_it(void **state)
+{
+	struct world *w = *state;
+
+	put(&w->ctx[1]->me->sharers, 2);	/* 2 ms */
+	assert_int_equal(snoo_set_timeout(w->ctx[0], 100000), 0);
+	world_pattern(out, N, 1);
+	assert_int_equal(snoo_send(w->ctx[0], out, N, 1, 1), 0);
+	memset(out, 0, N);
+	expect(w, take(w, N), 1);
+	assert_int_equal(count(w, SHM_COUNT_sent_block), 1);
+	assert_int_equal(snoo_set_timeout(w->ctx[0], 0), 0);
+	expect_clean(w);
+}
+
+/* What is offered to others, and taken, does not put it off. */
+static void test_each_peer_has_its_clock(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[0]->peers[1];
+	struct snoo_request *s = give(w, 1), *again;
+	uint64_t since = p->instead.since_ns;
+
+	assert_true(since > 0);
+	again = give(w, 1);
+	assert_true(p->instead.since_ns == since);
+	assert_int_equal(p->instead.out, 2);
+	assert_true(w->ctx[0]->instead.next == &p->instead.link);
+	overdue(w);
+	assert_int_equal(instead_turn(w->ctx[0]), 2);
+	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+	assert_int_equal(snoo_wait(w->ctx[0], &again, NULL), 0);
+	expect(w, take(w, N), 1);
+	expect(w, take(w, N), 1);
+	expect_clean(w);
+}
+
+/* ---- it cannot read us ---- */
+
+static void test_who_keeps_asking_is_offered_nothing(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[0]->peers[1];
+	unsigned int offers = 0;
+
+	w->ctx[1]->peers[0].reach.state = REACH_NOT;
+	p->instead.cost = 4000;
+	for (uint32_t i = 0; i < 100; i++) {
+		struct snoo_request *r = take(w, N), *s;
+
+		choose(w, 0, 1, true);
+		s = give(w, i);
+		offers += !s->done;
+		p->instead.late_ns = UINT32_MAX;
+		expect(w, r, i);
+		assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+	}
+	assert_int_equal(offers, 16);
+	assert_true(p->instead.cost > 10000);
 	expect_clean(w);
 }
 
@@ -319,10 +442,10 @@ static void test_what_was_accepted_is_streamed(void **state)
 
 	w->ctx[1]->peers[0].reach.state = REACH_NOT;
 	s = give(w, 1);
-	w->ctx[0]->instead.late_ns = UINT32_MAX;
+	w->ctx[0]->peers[1].instead.late_ns = UINT32_MAX;
 	progress(w->ctx[1]);
 	progress(w->ctx[0]);
-	assert_int_equal(w->ctx[0]->instead.out, 0);
+	assert_true(list_empty(&w->ctx[0]->instead));
 	expect(w, r, 1);
 	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
 	assert_int_equal(count(w, SHM_COUNT_sent_streamed), 1);
@@ -351,7 +474,7 @@ static void test_a_refusal_and_a_cancel_cross_it(void **state)
 	expect_clean(w);
 	w->ctx[1]->peers[0].reach.state = REACH_READS;
 	s = give(w, 3);
-	w->ctx[0]->instead.late_ns = UINT32_MAX;
+	w->ctx[0]->peers[1].instead.late_ns = UINT32_MAX;
 	expect(w, take(w, N), 3);
 	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
 }
@@ -363,7 +486,7 @@ static bool offered(struct world *w)
 	struct snoo_request *r = take(w, N), *s = give(w, 1);
 	bool yes = !s->done;
 
-	w->ctx[0]->instead.late_ns = UINT32_MAX;
+	w->ctx[0]->peers[1].instead.late_ns = UINT32_MAX;
 	expect(w, r, 1);
 	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
 	return yes;
@@ -569,7 +692,12 @@ int main(void)
 		T(test_a_send_that_is_tested_ends_too),
 		T(test_an_arrival_becomes_a_block),
 		T(test_a_stale_offer_is_not_read),
-		T(test_without_a_block_it_stays_an_offer),
+		T(test_a_stale_offer_of_memory_that_is_gone),
+		T(test_without_a_block_it_is_tried_again),
+		T(test_without_room_it_is_tried_again),
+		T(test_a_time_limit_does_not_end_it),
+		T(test_each_peer_has_its_clock),
+		T(test_who_keeps_asking_is_offered_nothing),
 		T(test_a_block_for_what_was_read_is_given_back),
 		T(test_a_block_is_the_whole_of_an_accepted_transfer),
 		T(test_what_was_accepted_is_streamed),
