@@ -229,7 +229,7 @@ static bool read_stamped(const struct peer *p, uint64_t from, void *to,
 static unsigned int kind_of(uint64_t n)
 {
 	return n <= 64 * 1024 ? 0 :
-	       n < 256 * 1024 ? 1 : n < 1024 * 1024 ? 2 : 3;
+	       n <= 256 * 1024 ? 1 : n <= 1024 * 1024 ? 2 : 3;
 }
 
 /* Of what a stream costs, too, something must be known. */

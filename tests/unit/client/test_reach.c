@@ -217,6 +217,9 @@ static void test_with_cores_enough_it_goes_as_it_costs_less(void **state)
 	assert_true(p->reach.kind[1].direct.second);
 	assert_false(p->reach.kind[2].direct.second);
 	assert_int_equal(p->reach.kind[3].direct.interval, 0);
+	/* A power of two is the last of its kind. */
+	assert_in_range(carried_direct(w, 262144, 9000, 5000), 150, 196);
+	assert_false(p->reach.kind[2].direct.second);
 	/* What is not eager may be small: from REACH_BYTES on. */
 	w->ctx[0]->eager_bytes = w->ctx[1]->eager_bytes = 4096;
 	assert_in_range(carried_direct(w, REACH_BYTES + 1, 9000, 5000), 150,
