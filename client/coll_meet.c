@@ -86,6 +86,11 @@ static uint32_t patience(const struct snoo *ctx, bool shared)
  * much earlier, even one that spins for another core, and a yield that comes to
  * them saves a sleep each: who gives up for a short delay makes all his mates
  * sleep, and they him, for long.
+ *
+ * Nor does what is learned here count for other waits: programs that compute
+ * between barriers wait in them for a while, and when they talk afterwards nobody
+ * computes.  Ping-pong of 64 KiB with a barrier and some 100 us of work every 20
+ * ms, 16 ranks on two cores: 0.82 of the time that it took when it did.
  */
 static void give_core(struct snoo *ctx)
 {
@@ -113,10 +118,6 @@ static void give_core(struct snoo *ctx)
 	m->late = 0;
 	m->lost_ns = 0;
 	m->doze_until_ns = end + doze;
-	patience_sleep_until(&ctx->patience,
-			     atomic_load_explicit(&ctx->me->sharers,
-						  memory_order_relaxed),
-			     m->doze_until_ns);
 }
 
 static bool dozing(struct meet *m)
@@ -167,8 +168,10 @@ static int wait_for(struct coll *c, uint64_t number, uint32_t from)
 		meet_look(ctx);
 	if (m->waiting)
 		look_a_while(ctx);
-	while (m->waiting && ret == 0)
+	while (m->waiting && ret == 0) {
+		c->idle.dozes = dozing(m);
 		ret = wait_step(ctx, &c->idle, c->call);
+	}
 	if (!m->waiting)
 		return m->error;
 	m->waiting = false;

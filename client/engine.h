@@ -344,6 +344,7 @@ struct idle {
 	struct peer *with;		/* hold.c: it alone can end the wait */
 	uint64_t hold_ns;		/* the core is kept for it since; 0: no */
 	bool no_hold;			/* and not to be in this turn */
+	bool dozes;			/* coll_meet.c: yields would not pay */
 };
 
 struct snoo {

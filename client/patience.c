@@ -147,15 +147,6 @@ bool patience_keeps(const struct patience *p, struct patience_wait *w,
 	       kept < KEEP * (uint64_t)p->yield_ns;
 }
 
-void patience_sleep_until(struct patience *p, uint32_t sharers,
-			  uint64_t until_ns)
-{
-	p->unpaid = 0;
-	p->lost_ns = 0;
-	p->sleep_until_ns = until_ns;
-	p->sleep_sharers = sharers;
-}
-
 /* @n messages without a sleep: that buys off as much of what was lost. */
 static void paid(struct patience *p, uint64_t n)
 {
@@ -197,5 +188,8 @@ void patience_yielded(struct patience *p, struct patience_wait *w,
 	learnt = p->lost_ns < LEARNT_MAX_NS / p->lesson ?
 			 p->lost_ns * p->lesson : LEARNT_MAX_NS;
 	p->lesson = 2 * p->lesson < LEARNT_LAST ? 2 * p->lesson : LEARNT_LAST;
-	patience_sleep_until(p, sharers, now_ns + learnt);
+	p->unpaid = 0;
+	p->lost_ns = 0;
+	p->sleep_until_ns = now_ns + learnt;
+	p->sleep_sharers = sharers;
 }

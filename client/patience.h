@@ -88,10 +88,6 @@ bool patience_keeps(const struct patience *p, struct patience_wait *w,
 bool patience_sleeps(const struct patience *p, uint32_t sharers,
 		     uint64_t now_ns);
 
-/** patience_sleep_until() - Somebody else has found that yields do not pay */
-void patience_sleep_until(struct patience *p, uint32_t sharers,
-			  uint64_t until_ns);
-
 /** patience_late() - Has somebody had the core for so long that it may not pay? */
 bool patience_late(const struct patience *p, uint32_t sharers,
 		   uint64_t took_ns, bool work);

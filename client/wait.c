@@ -235,6 +235,14 @@ static bool keep_core(struct snoo *ctx, struct idle *idle, uint64_t now)
 				     mates_want(ctx), now);
 }
 
+static enum patience_way way(struct snoo *ctx, struct idle *idle,
+			     uint32_t sharers, uint64_t now)
+{
+	return idle->dozes ? PATIENCE_SLEEP :
+			     patience_way(&ctx->patience, &idle->patience,
+					  sharers, now - idle->start_ns, now);
+}
+
 static int wait_a_little(struct snoo *ctx, struct idle *idle,
 			 enum snoo_abi_call call)
 {
@@ -261,8 +269,7 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 		cpu_pause();
 		return 0;
 	}
-	switch (patience_way(&ctx->patience, &idle->patience, sharers,
-			     now - idle->start_ns, now)) {
+	switch (way(ctx, idle, sharers, now)) {
 	case PATIENCE_SPIN:
 		cpu_pause();
 		return 0;

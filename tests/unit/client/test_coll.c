@@ -388,6 +388,35 @@ static void test_a_call_that_ran_out_of_time_is_taken_up_again(void **state)
 	world_close(&w);
 }
 
+/* That yields do not pay in meetings says nothing of messages. */
+static void test_who_dozes_in_meetings_yields_in_other_waits(void **state)
+{
+	struct world w;
+	struct snoo_abi_rank *me;
+	uint64_t yields, sleeps;
+	char byte;
+
+	(void)state;
+	open_world(&w, 2);
+	me = w.ctx[1]->me;
+	atomic_store_explicit(&me->sharers, 2, memory_order_relaxed);
+	snoo_set_timeout(w.ctx[1], 5000000);
+	w.ctx[1]->meet.doze_until_ns = UINT64_MAX;
+	assert_int_equal(snoo_barrier(w.ctx[1]), -ETIMEDOUT);
+	yields = shm_counter(me, SHM_COUNT_yields);
+	sleeps = shm_counter(me, SHM_COUNT_sleeps);
+	assert_int_equal(yields, 0);
+	assert_true(sleeps > 0);
+	assert_int_equal(snoo_recv(w.ctx[1], &byte, 1, 0, 1, NULL), -ETIMEDOUT);
+	assert_true(shm_counter(me, SHM_COUNT_yields) > yields);
+	/* Nor for ever of meetings. */
+	yields = shm_counter(me, SHM_COUNT_yields);
+	w.ctx[1]->meet.doze_until_ns = 1;
+	assert_int_equal(snoo_barrier(w.ctx[1]), -ETIMEDOUT);
+	assert_true(shm_counter(me, SHM_COUNT_yields) > yields);
+	world_close(&w);
+}
+
 static int with_messages(struct snoo *ctx, void *arg)
 {
 	uint32_t n = (uint32_t)snoo_size(ctx), me = (uint32_t)snoo_rank(ctx);
@@ -446,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_a_death_ends_it_for_all),
 		cmocka_unit_test(test_what_all_have_reached_outlives_them),
 		cmocka_unit_test(test_a_call_that_ran_out_of_time_is_taken_up_again),
+		cmocka_unit_test(test_who_dozes_in_meetings_yields_in_other_waits),
 		cmocka_unit_test(test_a_wildcard_receive_sees_none_of_it),
 	};
 

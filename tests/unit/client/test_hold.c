@@ -149,7 +149,8 @@ static void test_for_whom_no_core_is_kept(void **state)
 	idle = wait_for(w, 0, 1, 8);
 	assert_false(hold_core(w->ctx[0], &idle, HOLD_SHARERS - 1, now));
 	/* Somebody computes there: sleep. */
-	patience_sleep_until(&w->ctx[0]->patience, MANY, now + 1);
+	w->ctx[0]->patience.sleep_until_ns = now + 1;
+	w->ctx[0]->patience.sleep_sharers = MANY;
 	idle = wait_for(w, 0, 1, 8);
 	assert_false(keeps(w, 0, &idle));
 	now++;
