@@ -69,14 +69,19 @@ int coll_end(struct coll *c, int ret)
 	return ret;
 }
 
+/* Relaxed: a hint from the daemon. */
+static uint32_t sharers(const struct snoo *ctx)
+{
+	return atomic_load_explicit(&ctx->me->sharers, memory_order_relaxed);
+}
+
 /* How long to look before wait.c takes over. */
 static uint32_t patience(const struct snoo *ctx, bool shared)
 {
 	if (!shared)
 		return MEET_SPINS;
 	/* We and our mates, and perhaps the daemon: nobody else is kept off. */
-	return atomic_load_explicit(&ctx->me->sharers, memory_order_relaxed) <=
-			       ctx->mates.n + 2 ? MEET_LAST : MEET_SPINS;
+	return sharers(ctx) <= ctx->mates.n + 2 ? MEET_LAST : MEET_SPINS;
 }
 
 /*
@@ -118,11 +123,15 @@ static void give_core(struct snoo *ctx)
 	m->late = 0;
 	m->lost_ns = 0;
 	m->doze_until_ns = end + doze;
+	m->doze_sharers = sharers(ctx);
 }
 
-static bool dozing(struct meet *m)
+static bool dozing(struct snoo *ctx)
 {
-	if (m->doze_until_ns != 0 && clock_ns() >= m->doze_until_ns)
+	struct meet *m = &ctx->meet;
+
+	if (m->doze_until_ns != 0 && (m->doze_sharers != sharers(ctx) ||
+				      clock_ns() >= m->doze_until_ns))
 		m->doze_until_ns = 0;
 	return m->doze_until_ns != 0;
 }
@@ -130,9 +139,7 @@ static bool dozing(struct meet *m)
 static void look_a_while(struct snoo *ctx)
 {
 	struct meet *m = &ctx->meet;
-	/* Relaxed: a hint from the daemon. */
-	bool shared = atomic_load_explicit(&ctx->me->sharers,
-					   memory_order_relaxed) > 1;
+	bool shared = sharers(ctx) > 1;
 	uint32_t spins = patience(ctx, shared), in_vain = 0, mate = 0;
 
 	for (uint32_t i = 1; m->waiting && i < spins; i++) {
@@ -140,7 +147,7 @@ static void look_a_while(struct snoo *ctx)
 			/* As long as each brings somebody. */
 			in_vain = m->mate != mate ? 0 : in_vain + 1;
 			mate = m->mate;
-			if (in_vain > MEET_IN_VAIN || dozing(m))
+			if (in_vain > MEET_IN_VAIN || dozing(ctx))
 				return;
 			give_core(ctx);
 		} else {
@@ -169,7 +176,7 @@ static int wait_for(struct coll *c, uint64_t number, uint32_t from)
 	if (m->waiting)
 		look_a_while(ctx);
 	while (m->waiting && ret == 0) {
-		c->idle.dozes = dozing(m);
+		c->idle.dozes = dozing(ctx);
 		ret = wait_step(ctx, &c->idle, c->call);
 	}
 	if (!m->waiting)

@@ -332,6 +332,7 @@ struct meet {
 	uint32_t late;			/* yields that came to one who computes */
 	uint64_t lost_ns;		/* by those, less what the others saved */
 	uint64_t doze_until_ns;		/* no yielding to mates before; 0: none */
+	uint32_t doze_sharers;		/* ranks on the core when that was found */
 };
 
 /** struct idle - How long a call has been waiting; see wait.c */

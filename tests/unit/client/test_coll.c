@@ -402,6 +402,7 @@ static void test_who_dozes_in_meetings_yields_in_other_waits(void **state)
 	atomic_store_explicit(&me->sharers, 2, memory_order_relaxed);
 	snoo_set_timeout(w.ctx[1], 5000000);
 	w.ctx[1]->meet.doze_until_ns = UINT64_MAX;
+	w.ctx[1]->meet.doze_sharers = 2;
 	assert_int_equal(snoo_barrier(w.ctx[1]), -ETIMEDOUT);
 	yields = shm_counter(me, SHM_COUNT_yields);
 	sleeps = shm_counter(me, SHM_COUNT_sleeps);
@@ -412,6 +413,12 @@ static void test_who_dozes_in_meetings_yields_in_other_waits(void **state)
 	/* Nor for ever of meetings. */
 	yields = shm_counter(me, SHM_COUNT_yields);
 	w.ctx[1]->meet.doze_until_ns = 1;
+	assert_int_equal(snoo_barrier(w.ctx[1]), -ETIMEDOUT);
+	assert_true(shm_counter(me, SHM_COUNT_yields) > yields);
+	/* Who computed there may have left. */
+	yields = shm_counter(me, SHM_COUNT_yields);
+	w.ctx[1]->meet.doze_until_ns = UINT64_MAX;
+	w.ctx[1]->meet.doze_sharers = 3;
 	assert_int_equal(snoo_barrier(w.ctx[1]), -ETIMEDOUT);
 	assert_true(shm_counter(me, SHM_COUNT_yields) > yields);
 	world_close(&w);
