@@ -19,7 +19,8 @@ points() {
 		sort -u
 }
 
-daemon_start --pool-size 16M
+# Streams are streams: with the bystander ranks share cores, where one copy is taken.
+daemon_start --pool-size 16M --set domains.default.single_copy=false
 bystander_start
 hit=0
 on=()	# all ranks that die: a command that runs them somewhere
@@ -124,7 +125,13 @@ for point in $(points shm client | grep -vE '^(link|loan|alloc|meet|reach|send_i
 		said "$point"
 	fi
 done
+bystander_end
+books_balance "every byte of the pool is free again, after streams"
+daemon_stop
+
 # Those that are passed only where ranks share a core.
+daemon_start --pool-size 16M
+bystander_start
 on=(taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')")
 for point in $(points client | grep '^reach_'); do
 	at "$point"
