@@ -55,16 +55,18 @@ static void choose(struct world *w, uint32_t a, uint32_t b, bool offer)
 		};
 }
 
-/* Two ranks with a core each, which may read each other's memory. */
-static int setup(void **state)
+/* Ranks with a core each, which may read each other's memory. */
+static int open_ranks(void **state, uint32_t ranks)
 {
 	static struct world w;
+	struct world_params p = world_usual;
 	char c;
 
 	/* A machine that has just started has none without waiting. */
 	assert_int_equal(getrandom(&c, 1, 0), 1);
-	world_open(&w, &world_usual);
-	for (uint32_t i = 0; i < 2; i++) {
+	p.ranks = ranks;
+	world_open(&w, &p);
+	for (uint32_t i = 0; i < ranks; i++) {
 		w.ctx[i]->session.minor = RATHER_MINOR;
 		w.ctx[i]->eager_bytes = 65536;
 		reach_open(w.ctx[i]);
@@ -72,11 +74,23 @@ static int setup(void **state)
 		put(&w.ctx[i]->me->minor, RATHER_MINOR);
 		put(&w.ctx[i]->me->sharers, 1);
 	}
-	acquaint(&w, 0, 1);
-	acquaint(&w, 1, 0);
-	choose(&w, 0, 1, true);
+	for (uint32_t i = 1; i < ranks; i++) {
+		acquaint(&w, 0, i);
+		acquaint(&w, i, 0);
+		choose(&w, 0, i, true);
+	}
 	*state = &w;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return open_ranks(state, 2);
+}
+
+static int setup_three(void **state)
+{
+	return open_ranks(state, 3);
 }
 
 static int teardown(void **state)
@@ -343,24 +357,36 @@ static void test_a_time_limit_does_not_end_it(void **state)
 	expect_clean(w);
 }
 
-/* What is offered to others, and taken, does not put it off. */
+/* What is offered to another, and taken, does not put it off. */
 static void test_each_peer_has_its_clock(void **state)
 {
+	static unsigned char there[N];
 	struct world *w = *state;
-	struct peer *p = &w->ctx[0]->peers[1];
-	struct snoo_request *s = give(w, 1), *again;
+	struct snoo *ctx = w->ctx[0];
+	struct peer *p = &ctx->peers[1], *q = &ctx->peers[2];
+	struct snoo_request *s = give(w, 1), *other, *r;
 	uint64_t since = p->instead.since_ns;
 
 	assert_true(since > 0);
-	again = give(w, 1);
+	p->instead.late_ns = UINT32_MAX;
+	assert_int_equal(snoo_irecv(w->ctx[2], there, N, 0, 1, &r), 0);
+	assert_int_equal(snoo_isend(ctx, out, N, 2, 1, &other), 0);
+	q->instead.late_ns = UINT32_MAX;
+	for (int i = 0; i < 100 && !other->done; i++)
+		world_turn(w, 1);
+	assert_int_equal(count(w, SHM_COUNT_sent_cma), 1);
+	assert_int_equal(snoo_wait(ctx, &other, NULL), 0);
+	assert_int_equal(snoo_wait(w->ctx[2], &r, NULL), 0);
+	assert_true(world_matches(there, N, 1));
+	assert_true(q->instead.since_ns >= since);
+	assert_int_equal(q->instead.out, 0);
 	assert_true(p->instead.since_ns == since);
-	assert_int_equal(p->instead.out, 2);
-	assert_true(w->ctx[0]->instead.next == &p->instead.link);
+	assert_int_equal(p->instead.out, 1);
+	assert_true(ctx->instead.next == &p->instead.link &&
+		    ctx->instead.prev == &p->instead.link);
 	overdue(w);
-	assert_int_equal(instead_turn(w->ctx[0]), 2);
-	assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
-	assert_int_equal(snoo_wait(w->ctx[0], &again, NULL), 0);
-	expect(w, take(w, N), 1);
+	assert_int_equal(instead_turn(ctx), 1);
+	assert_int_equal(snoo_wait(ctx, &s, NULL), 0);
 	expect(w, take(w, N), 1);
 	expect_clean(w);
 }
@@ -696,7 +722,8 @@ int main(void)
 		T(test_without_a_block_it_is_tried_again),
 		T(test_without_room_it_is_tried_again),
 		T(test_a_time_limit_does_not_end_it),
-		T(test_each_peer_has_its_clock),
+		cmocka_unit_test_setup_teardown(test_each_peer_has_its_clock,
+						setup_three, teardown),
 		T(test_who_keeps_asking_is_offered_nothing),
 		T(test_a_block_for_what_was_read_is_given_back),
 		T(test_a_block_is_the_whole_of_an_accepted_transfer),
