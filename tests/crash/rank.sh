@@ -19,7 +19,8 @@ points() {
 		sort -u
 }
 
-# Streams are streams: with the bystander ranks share cores, where one copy is taken.
+# With the bystander, ranks share cores, where a message this large is not streamed
+# but read by one copy, unless that is forbidden.
 daemon_start --pool-size 16M --set domains.default.single_copy=false
 bystander_start
 hit=0
