@@ -102,8 +102,10 @@ bool channel_meet(struct snoo *ctx, struct peer *p)
 		return false;
 	p->there = shm_region_rank(&ctx->region, (uint32_t)slot);
 	p->slot = (uint32_t)slot;
-	if (p->there)
+	if (p->there) {
+		p->instance = p->there->instance;
 		channel_registers(p);
+	}
 	return p->there != NULL;
 }
 

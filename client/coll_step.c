@@ -73,6 +73,7 @@ int step_swap(struct coll *c, const struct step *to, const struct step *from)
 	if (ret)
 		send.done = true;
 	while (ret == 0 && !(recv.done && send.done)) {
+		c->idle.whom = recv.done ? send.peer : recv.peer;
 		ret = somebody_died(ctx);
 		if (ret == 0)
 			ret = wait_step(ctx, &c->idle, c->call);

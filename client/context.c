@@ -15,6 +15,7 @@
 #include "client/loan.h"
 #include "client/mates.h"
 #include "client/order.h"
+#include "client/oncpu.h"
 #include "client/reach.h"
 #include "client/regs.h"
 
@@ -54,6 +55,7 @@ void context_free(struct snoo *ctx)
 	token_fini(&ctx->accepts);
 	mates_fini(ctx);
 	reach_close(ctx);
+	oncpu_close(ctx);
 	free(ctx->coll_room);
 	free(ctx->peers);
 	free(ctx->rx);

@@ -29,6 +29,7 @@
  *   alloc.c           buffers in the pool
  *   loan.c            blocks that messages are built in and read from
  *   mates.c           which ranks of the job share our core
+ *   oncpu.c           which ranks have a CPU, as the kernel says
  *   pace.c            cached stores or others: what is faster to a peer
  *   session.c join.c  the socket to the daemon
  *   map.c             the mapped pool
@@ -85,6 +86,7 @@ enum lend_size {
 struct peer {
 	uint32_t rank;
 	uint32_t slot;
+	uint32_t instance;		/* of the slot */
 	struct snoo_abi_rank *there;	/* its slot; NULL: not known yet */
 	enum peer_state state;
 	enum peer_state going;		/* gone, but not all is read yet */
@@ -295,6 +297,17 @@ struct reach {
 	uint32_t out;			/* stamps in use */
 };
 
+/** struct oncpu - Which ranks have a CPU; see oncpu.c and ONCPU of wire.h */
+struct oncpu {
+	const unsigned char *map;	/* NULL: nobody says */
+	size_t bytes;
+	uint32_t slots;
+	uint32_t stride;
+	uint32_t state;
+	uint32_t instance;
+	uint32_t waits;
+};
+
 /** struct bells - How we sleep once BELLS has come; see bells.c */
 struct bells {
 	bool on;			/* it has */
@@ -346,6 +359,9 @@ struct idle {
 	uint64_t hold_ns;		/* the core is kept for it since; 0: no */
 	bool no_hold;			/* and not to be in this turn */
 	bool dozes;			/* coll_meet.c: yields would not pay */
+	uint32_t whom;			/* who can end it, or ENGINE_ANY */
+	uint64_t waits;			/* for our CPU, when it began */
+	enum patience_hint hinted;	/* what is counted already */
 };
 
 struct snoo {
@@ -390,6 +406,7 @@ struct snoo {
 	struct registers registers;
 	struct bells bells;
 	struct reach reach;
+	struct oncpu oncpu;
 	struct list instead;		/* peers with offers that may become blocks */
 	struct meet meet;
 	unsigned char *coll_room;	/* coll_step.h; NULL: not needed yet */

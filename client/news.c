@@ -23,6 +23,7 @@
 #include "client/channel.h"
 #include "client/lend.h"
 #include "client/loan.h"
+#include "client/oncpu.h"
 #include "client/peer.h"
 #include "client/reach.h"
 #include "client/regs.h"
@@ -36,6 +37,7 @@ union news {
 	struct snoo_wire_grant grant;
 	struct snoo_wire_lent lent;
 	struct snoo_wire_peer peer;
+	struct snoo_wire_oncpu oncpu;
 	struct snoo_wire_gone gone;
 	struct snoo_wire_bells bells;
 	struct snoo_wire_registers registers;
@@ -159,6 +161,8 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 		return n == sizeof(m->lent) && loan_lent(ctx, &m->lent);
 	case SNOO_WIRE_PEER:
 		return n == sizeof(m->peer) && reach_heard(ctx, &m->peer);
+	case SNOO_WIRE_ONCPU:
+		return n == sizeof(m->oncpu) && oncpu_heard(ctx, &m->oncpu, fds);
 	case SNOO_WIRE_GONE:
 		if (n != sizeof(m->gone))
 			return false;
@@ -175,6 +179,7 @@ static bool on_message(struct snoo *ctx, union news *m, uint32_t n,
 		regs_resumed(ctx);
 		loan_resumed(ctx);
 		reach_resumed(ctx);
+		oncpu_resumed(ctx);
 		shm_count(ctx->me, SHM_COUNT_reconnects, 1);
 		session_state(ctx, m->resumed.epoch);
 		return true;

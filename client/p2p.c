@@ -309,6 +309,8 @@ int snoo_waitall(struct snoo *ctx, size_t count,
 		struct snoo_status *st = statuses ? &statuses[i] : NULL;
 		int error;
 
+		if (requests[i])
+			idle.whom = requests[i]->peer;
 		while (requests[i] && !requests[i]->done && ret == 0)
 			ret = wait_step(ctx, &idle, SNOO_ABI_CALL_WAIT);
 		if (!requests[i] || !requests[i]->done) {
@@ -446,6 +448,7 @@ int snoo_probe(struct snoo *ctx, int src, int tag, struct snoo_status *status)
 	if (ret)
 		return ret;
 	wait_begin(&idle);
+	idle.whom = src < 0 ? ENGINE_ANY : (uint32_t)src;
 	while (ret == 0 && !(found = look(ctx, src, tag, status))) {
 		ret = hopeless(ctx, src, status);
 		if (ret == 0)

@@ -13,7 +13,8 @@
  * has something to do.
  *
  * With the core to ourselves we spin for spin_ns, several times an idle
- * wake-up.
+ * wake-up.  Longer, if we know that the one we wait for has a CPU; only as long
+ * as a wake-up takes, if it sleeps, since then it needs one first (oncpu.c).
  *
  * On a core that ranks share we yield.  What that brought tells who else is
  * there:
@@ -59,6 +60,8 @@
 #define KEEP	       8u  /* yields: keep a core that no mate wants, */
 #define KEEP_MOVING    2u  /* and for a transfer of ours one that they do */
 #define ALONE_ROUNDS   16u /* looks between two yields, if nobody is there */
+#define LONGER_NS      UINT64_C(2000000) /* for one who runs: in so long, a
+					  * wake-up is a percent or two */
 
 /* The number of sharers stands where others can write, costs may be absurd. */
 #define SHARERS_MAX 64u
@@ -115,11 +118,31 @@ bool patience_sleeps(const struct patience *p, uint32_t sharers,
 	return now_ns < p->sleep_until_ns && p->sleep_sharers == sharers;
 }
 
+bool patience_alone(const struct patience_wait *w, uint32_t sharers)
+{
+	return sharers < 2 || w->alone;
+}
+
+static uint64_t spins(const struct patience *p, enum patience_hint hint)
+{
+	uint64_t ns = p->spin_ns;
+
+	if (p->fixed)
+		return ns;
+	if (hint == PATIENCE_RUNS && ns < LONGER_NS)
+		return LONGER_NS;
+	if (hint == PATIENCE_RESTS && ns > sleep_costs(p))
+		return sleep_costs(p);
+	return ns;
+}
+
 enum patience_way patience_way(const struct patience *p,
 			       struct patience_wait *w, uint32_t sharers,
-			       uint64_t waited_ns, uint64_t now_ns)
+			       enum patience_hint hint, uint64_t waited_ns,
+			       uint64_t now_ns)
 {
-	uint64_t bound = p->spin_ns;
+	uint64_t bound = spins(p, patience_alone(w, sharers) ?
+					  hint : PATIENCE_UNKNOWN);
 
 	if (sharers < 2)
 		return waited_ns >= bound ? PATIENCE_SLEEP : PATIENCE_SPIN;

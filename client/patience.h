@@ -41,6 +41,13 @@ struct patience_wait {
 	uint64_t kept_ns;	/* since when we have it; 0: begin to count */
 };
 
+/** enum patience_hint - What is known of those who can end our wait */
+enum patience_hint {
+	PATIENCE_UNKNOWN,
+	PATIENCE_RUNS,		/* one of them has a CPU */
+	PATIENCE_RESTS,		/* all of them sleep */
+};
+
 enum patience_way {
 	PATIENCE_SPIN,
 	PATIENCE_YIELD,
@@ -63,15 +70,20 @@ void patience_init(struct patience *p, uint64_t spin_ns, bool fixed,
 /** patience_anew() - Something came: the wait begins again */
 void patience_anew(struct patience_wait *w);
 
+/** patience_alone() - Have we the core to ourselves, as far as we know? */
+bool patience_alone(const struct patience_wait *w, uint32_t sharers);
+
 /**
  * patience_way() - What to do after a look that found nothing
  * @sharers:	Ranks pinned to our core, ourselves included
+ * @hint:	Makes a spin longer or shorter, if patience_alone()
  * @waited_ns:	Since the wait began, or its last work
  * @now_ns:	CLOCK_MONOTONIC
  */
 enum patience_way patience_way(const struct patience *p,
 			       struct patience_wait *w, uint32_t sharers,
-			       uint64_t waited_ns, uint64_t now_ns);
+			       enum patience_hint hint, uint64_t waited_ns,
+			       uint64_t now_ns);
 
 /**
  * patience_keeps() - Keep a core that only ranks of our job share with us?

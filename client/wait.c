@@ -36,6 +36,7 @@
 #include "client/hold.h"
 #include "client/mates.h"
 #include "client/news.h"
+#include "client/oncpu.h"
 #include "client/patience.h"
 #include "client/progress.h"
 #include "client/rather.h"
@@ -55,7 +56,7 @@
 
 void wait_begin(struct idle *idle)
 {
-	*idle = (struct idle){ 0 };
+	*idle = (struct idle){ .whom = ENGINE_ANY };
 }
 
 /* The one source that can end our wait, or any. */
@@ -235,12 +236,49 @@ static bool keep_core(struct snoo *ctx, struct idle *idle, uint64_t now)
 				     mates_want(ctx), now);
 }
 
+/* Do those run who can end this wait?  Only for whom has a core to itself. */
+static enum patience_hint hint(struct snoo *ctx, const struct idle *idle,
+			       uint32_t sharers)
+{
+	enum patience_hint h;
+
+	if (!patience_alone(&idle->patience, sharers))
+		return PATIENCE_UNKNOWN;
+	h = oncpu_hint(ctx, idle->whom);
+	/* Somebody else has had our core, and may want it again. */
+	if (h == PATIENCE_RUNS && oncpu_waits(ctx) != idle->waits)
+		return PATIENCE_UNKNOWN;
+	return h;
+}
+
+/* Once in a wait: for those who ask whether the hints do anything. */
+static void count_hint(struct snoo *ctx, struct idle *idle,
+		       enum patience_hint h, bool sleeps, uint64_t waited)
+{
+	bool usual = waited >= ctx->patience.spin_ns;
+
+	if (sleeps == usual || idle->hinted == h)
+		return;
+	idle->hinted = h;
+	shm_count(ctx->me, h == PATIENCE_RUNS ? SHM_COUNT_waits_longer :
+						SHM_COUNT_waits_shorter, 1);
+}
+
 static enum patience_way way(struct snoo *ctx, struct idle *idle,
 			     uint32_t sharers, uint64_t now)
 {
-	return idle->dozes ? PATIENCE_SLEEP :
-			     patience_way(&ctx->patience, &idle->patience,
-					  sharers, now - idle->start_ns, now);
+	uint64_t waited = now - idle->start_ns;
+	enum patience_hint h;
+	enum patience_way way;
+
+	if (idle->dozes)
+		return PATIENCE_SLEEP;
+	h = hint(ctx, idle, sharers);
+	way = patience_way(&ctx->patience, &idle->patience, sharers, h, waited,
+			   now);
+	if (h != PATIENCE_UNKNOWN)
+		count_hint(ctx, idle, h, way == PATIENCE_SLEEP, waited);
+	return way;
 }
 
 static int wait_a_little(struct snoo *ctx, struct idle *idle,
@@ -258,6 +296,7 @@ static int wait_a_little(struct snoo *ctx, struct idle *idle,
 	now = clock_ns();
 	if (idle->start_ns == 0) {
 		idle->start_ns = now;
+		idle->waits = oncpu_waits(ctx);
 		show_call(ctx, call, now);
 	}
 	if (idle->deadline_ns) {
@@ -323,8 +362,10 @@ int wait_step(struct snoo *ctx, struct idle *idle, enum snoo_abi_call call)
 		idle->rounds = 0;
 		patience_anew(&idle->patience);
 		hold_paid(idle);
-		if (idle->start_ns != 0)
+		if (idle->start_ns != 0) {
 			idle->start_ns = clock_ns();
+			idle->waits = oncpu_waits(ctx);
+		}
 		return still_time(idle);
 	}
 	if (ctx->no_memory)
@@ -350,6 +391,7 @@ int wait_request(struct snoo *ctx, const struct snoo_request *req,
 
 	wait_begin(&idle);
 	hold_begin(&idle, ctx, req);
+	idle.whom = req->peer;
 	while (!req->done && ret == 0)
 		ret = wait_step(ctx, &idle, call);
 	wait_end(ctx, &idle);

@@ -185,6 +185,7 @@ void adopt_tell(struct rank *r)
 	loans_adopted(r);
 	post_resumed(r);
 	telemetry_attach(r);
+	post_oncpu(r);
 	regs_adopted(r);
 	if (r->rings[SMALL] == 0)
 		supply_start(r);

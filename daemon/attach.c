@@ -254,6 +254,7 @@ int attach_hello(struct session *s, char why[SNOO_WIRE_TEXT])
 	post_welcome(r);
 	SNOO_TESTPOINT("daemon_attach_welcomed");
 	telemetry_attach(r);
+	post_oncpu(r);
 	regs_attach(r);
 	log_info("rank attached domain=%s job=%s number=%u rank=%u slot=%u "
 		 "vm=%u pid=%d uid=%u cpu=%d", d->name, j->led.name,

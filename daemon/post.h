@@ -46,6 +46,9 @@ void post_resumed(struct rank *r);
 /* Where its register rings are, and whether they are in use; nothing to a rank
  * that has none. */
 void post_registers(struct rank *r);
+/* Where it finds who has a CPU; nothing to a rank that is not watched, or that
+ * would not understand. */
+void post_oncpu(struct rank *r);
 /* @fd: of the domain's bells, which outlive every session. */
 void post_bells(struct rank *r, const struct snoo_wire_bells *m,
 		const int *fd, unsigned int nfds);

@@ -7,14 +7,13 @@
  * that they go on while the next daemon comes.  That daemon takes all of them
  * or none.
  *
- * Ranks do not read it.  They did, from a map of hints (who runs on a core,
- * who wants it): a rank then spun without asking by a yield whether anybody
- * was there.  That gained nothing that could be measured beside what the
- * program cost at each switch; doc/architecture.md has the numbers.
+ * Ranks map it, too: what a rank that waits with a core of its own makes of it
+ * is in client/oncpu.c.
  */
 #include "daemon/telemetry.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,13 +36,21 @@ struct telemetry {
 	char text[TELEMETRY_TEXT + 8];
 };
 
-/* Version 1 of the maps. */
+/* Version 2 of the maps; nobody takes those of another one, and they end. */
 static const char *const names[TELEMETRY_FDS] = {
-	[TELEMETRY_RANKS] = "bpf1/ranks",
-	[TELEMETRY_TASKS] = "bpf1/tasks",
-	[TELEMETRY_SWITCH] = "bpf1/switch",
-	[TELEMETRY_WAKEUP] = "bpf1/wakeup",
+	[TELEMETRY_RANKS] = "bpf2/ranks",
+	[TELEMETRY_TASKS] = "bpf2/tasks",
+	[TELEMETRY_SWITCH] = "bpf2/switch",
+	[TELEMETRY_WAKEUP] = "bpf2/wakeup",
 };
+
+#define SAME(run, oncpu) \
+	_Static_assert((int)(run) == (int)(oncpu), "ranks read it as " #oncpu)
+
+SAME(RUN_UNKNOWN, SNOO_WIRE_ONCPU_UNKNOWN);
+SAME(RUN_RUNS, SNOO_WIRE_ONCPU_RUNS);
+SAME(RUN_WANTS, SNOO_WIRE_ONCPU_WANTS);
+SAME(RUN_SLEEPS, SNOO_WIRE_ONCPU_SLEEPS);
 
 /* ---- the keeper ---- */
 
@@ -224,7 +231,8 @@ void telemetry_attach(struct rank *r)
 		return;
 	/* Of one that was adopted, they begin anew. */
 	t->before[r->slot] = t->now[r->slot];
-	ret = telemetry_bpf_mark(t->fd[TELEMETRY_TASKS], r->pidfd, r->slot + 1);
+	ret = telemetry_bpf_mark(t->fd[TELEMETRY_TASKS], r->pidfd, r->slot + 1,
+				 r->led.instance);
 	if (ret)
 		log_warn("nobody sees where a rank runs domain=%s slot=%u "
 			 "error=\"%s\"",
@@ -236,7 +244,24 @@ void telemetry_detach(struct rank *r)
 	/* Its process may go on, and the slot be another's. */
 	if (covers(r))
 		telemetry_bpf_mark(r->dom->telemetry->fd[TELEMETRY_TASKS],
-				   r->pidfd, 0);
+				   r->pidfd, 0, 0);
+}
+
+int telemetry_describe_to(const struct rank *r, struct snoo_wire_oncpu *m)
+{
+	const struct telemetry *t = r->dom->telemetry;
+
+	if (!covers(r))
+		return -1;
+	*m = (struct snoo_wire_oncpu){
+		.head = { SNOO_WIRE_ONCPU, sizeof(*m) },
+		.slots = t->slots,
+		.stride = sizeof(struct run_rank),
+		.state = offsetof(struct run_rank, state),
+		.instance = offsetof(struct run_rank, instance),
+		.waits = offsetof(struct run_rank, waits),
+	};
+	return t->fd[TELEMETRY_RANKS];
 }
 
 bool telemetry_of(const struct rank *r, struct telemetry_rank *out)
@@ -254,6 +279,8 @@ bool telemetry_of(const struct rank *r, struct telemetry_rank *out)
 		return false;
 	now = t->now[r->slot];
 	before = t->before[r->slot];
+	if (now.instance != r->led.instance)
+		now.state = RUN_UNKNOWN;
 	out->state = states[now.state & 3];
 	out->cpu = now.state == RUN_UNKNOWN ? -1 : (int32_t)now.cpu;
 	out->waited_ns = now.waited_ns - before.waited_ns;

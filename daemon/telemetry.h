@@ -2,7 +2,7 @@
 /*
  * telemetry.h - who runs where: a domain's BPF programs, and what they tell
  *
- * For status alone: nothing depends on it.  Where it can't be had,
+ * For status, and hints to ranks: nothing depends on it.  Where it can't be had,
  * telemetry_describe() says why.
  *
  *     domain_open()   telemetry_open()	  loaded, or taken from the keeper
@@ -17,6 +17,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <snoo/wire.h>
 
 #include "daemon/telemetry_bpf.h"
 
@@ -49,6 +51,13 @@ const char *telemetry_describe(const struct domain *d);
 /* Mark the process of @r; nothing in a VM. */
 void telemetry_attach(struct rank *r);
 void telemetry_detach(struct rank *r);
+
+/**
+ * telemetry_describe_to() - What @r has to know to read it
+ *
+ * Return: the fd of the map, which stays ours; -1: there is nothing for @r
+ */
+int telemetry_describe_to(const struct rank *r, struct snoo_wire_oncpu *m);
 
 /** struct telemetry_rank - What is known of a rank */
 struct telemetry_rank {

@@ -104,9 +104,9 @@ int telemetry_bpf_load(int fd[TELEMETRY_FDS], uint32_t slots,
 	return ret ? explain(ret, step, why) : 0;
 }
 
-int telemetry_bpf_mark(int tasks, int pidfd, uint32_t slot)
+int telemetry_bpf_mark(int tasks, int pidfd, uint32_t slot, uint32_t instance)
 {
-	struct run_task task = { .slot = slot };
+	struct run_task task = { .slot = slot, .instance = instance };
 
 	return bpf_map_update_elem(tasks, &pidfd, &task, BPF_ANY) ? -errno : 0;
 }

@@ -39,11 +39,13 @@ int telemetry_bpf_load(int fd[TELEMETRY_FDS], uint32_t slots,
  * telemetry_bpf_mark() - The first thread of a process is a rank
  * @tasks:	TELEMETRY_TASKS
  * @slot:	Its slot + 1; 0: it is none any more
+ * @instance:	Of the slot, which says whose entry it is
  *
  * A process that ends needs no unmarking.
  *
  * Return: 0, or -errno of bpf(2)
  */
-int telemetry_bpf_mark(int tasks, int pidfd, uint32_t slot);
+int telemetry_bpf_mark(int tasks, int pidfd, uint32_t slot,
+		       uint32_t instance);
 
 #endif /* DAEMON_TELEMETRY_BPF_H */

@@ -16,10 +16,11 @@ int telemetry_bpf_load(int fd[TELEMETRY_FDS], uint32_t slots,
 	return -ENOTSUP;
 }
 
-int telemetry_bpf_mark(int tasks, int pidfd, uint32_t slot)
+int telemetry_bpf_mark(int tasks, int pidfd, uint32_t slot, uint32_t instance)
 {
 	(void)tasks;
 	(void)pidfd;
 	(void)slot;
+	(void)instance;
 	return -ENOTSUP;
 }

@@ -63,6 +63,7 @@ static void leaves(struct run_task *t, __u32 cpu, __u32 state, __u64 now)
 	t->since_ns = state == RUN_WANTS ? now : 0;
 	r->state = state;
 	r->cpu = cpu;
+	r->instance = t->instance;
 }
 
 static void comes(struct run_task *t, __u32 cpu, __u64 now)
@@ -78,6 +79,7 @@ static void comes(struct run_task *t, __u32 cpu, __u64 now)
 	t->since_ns = 0;
 	r->state = RUN_RUNS;
 	r->cpu = cpu;
+	r->instance = t->instance;
 }
 
 SEC("tp_btf/sched_switch")

@@ -5,6 +5,7 @@
 #ifndef DAEMON_BPF_RUN_H
 #define DAEMON_BPF_RUN_H
 
+/* As enum snoo_wire_oncpu_state says it to ranks. */
 enum run_state {
 	RUN_UNKNOWN	= 0,	/* it has not moved since it was marked */
 	RUN_RUNS	= 1,
@@ -15,13 +16,13 @@ enum run_state {
 /** struct run_task - In the storage of a rank's first thread */
 struct run_task {
 	__u32 slot;		/* rank slot + 1; 0: not ours any more */
-	__u32 reserved;
+	__u32 instance;		/* of the slot: whose entry it is */
 	__u64 since_ns;		/* that it wants a CPU; 0: it does not, or has
 				 * one */
 };
 
 /**
- * struct run_rank - Of a rank slot; the programs write, the daemon maps it
+ * struct run_rank - Of a rank slot; the programs write, daemon and ranks map it
  *
  * No two are written at once: a task is on one run queue at a time, and the
  * kernel holds its lock.  A reader that finds one half-written shows, once, a
@@ -32,6 +33,9 @@ struct run_rank {
 	__u64 waits;		/* times */
 	__u32 state;		/* enum run_state */
 	__u32 cpu;		/* where that was */
+	__u32 instance;		/* of the rank that all this is of, the last
+				 * one in the slot that was watched */
+	__u32 reserved;
 };
 
 #endif /* DAEMON_BPF_RUN_H */

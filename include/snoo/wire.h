@@ -12,6 +12,8 @@
  *       | HELLO ------------------------------> |  name, size, rank, mask
  *       | <------------------- WELCOME + memfd  |  or ERROR, and end of file
  *       | PINNED -----------------------------> |  where it really runs
+ *       | <------------------------ ONCPU + map |  if BPF programs see who has
+ *       |                                       |  a CPU
  *       | <------------------------------ RINGS |  spare rings
  *       | <------------------------------ GRANT |  blocks
  *       | <------------------------------ BELLS |  + eventfds, if its job has
@@ -50,12 +52,13 @@
 
 #define SNOO_WIRE_MAGIC		0x4f4f4e53u	/* "SNOO" */
 #define SNOO_WIRE_MAJOR		0u
-#define SNOO_WIRE_MINOR		6u	/* 2: BELLS, RING, map_offset, RUN
+#define SNOO_WIRE_MINOR		7u	/* 2: BELLS, RING, map_offset, RUN
 					 * 3: REGISTERS, LOOK
 					 * 4: LOAN, LENT; meets in its job's area;
 					 *    costs and stream_units in WELCOME
 					 * 5: REACH, WHERE, PEER
-					 * 6: a rank takes BLOCK with INSTEAD */
+					 * 6: a rank takes BLOCK with INSTEAD
+					 * 7: ONCPU */
 #define SNOO_WIRE_MAX		4096		/* bytes of any message */
 #define SNOO_WIRE_NAME		64		/* bytes, NUL included */
 #define SNOO_WIRE_CPUS		1024		/* bits of an affinity mask */
@@ -98,6 +101,7 @@ enum snoo_wire_type {
 	SNOO_WIRE_REGISTERS	= 76,
 	SNOO_WIRE_LENT		= 77,
 	SNOO_WIRE_PEER		= 78,
+	SNOO_WIRE_ONCPU		= 79,	/* carries a map of the kernel's */
 
 	/* and back */
 	SNOO_WIRE_STARTED	= 74,
@@ -421,6 +425,43 @@ struct snoo_wire_peer {
 };
 
 SNOO_WIRE_SIZE(struct snoo_wire_peer, 32);
+
+enum snoo_wire_oncpu_state {
+	SNOO_WIRE_ONCPU_UNKNOWN	= 0,
+	SNOO_WIRE_ONCPU_RUNS	= 1,
+	SNOO_WIRE_ONCPU_WANTS	= 2,	/* it waits for its CPU */
+	SNOO_WIRE_ONCPU_SLEEPS	= 3,
+};
+
+/**
+ * struct snoo_wire_oncpu - Who has a CPU, as the kernel's scheduler says
+ *
+ * Said to a rank of the host after WELCOME, and again after each RESUMED, where
+ * BPF programs watch the domain's ranks; a daemon that does not say it again
+ * has none, and what was mapped stands still.  One fd comes with it, or none if
+ * it was refused on the way: a map of @slots entries of @stride bytes, to be
+ * mapped from its beginning on, read-only.  An entry is of the rank slot of its
+ * number, and in it are, in bytes from its beginning,
+ *
+ *	@state	   32 bits, enum snoo_wire_oncpu_state, of the rank's first
+ *		   thread
+ *	@instance  32 bits: of the slot.  Is it another than the slot's own,
+ *		   the entry is of somebody who has gone
+ *	@waits	   64 bits: times that it had to wait for a CPU
+ *
+ * Written at each switch, without any order: hints, for how long to spin.
+ */
+struct snoo_wire_oncpu {
+	struct snoo_wire_head head;
+	uint32_t slots;
+	uint32_t stride;		/* a multiple of 8 */
+	uint32_t state;
+	uint32_t instance;
+	uint32_t waits;
+	uint32_t reserved;
+};
+
+SNOO_WIRE_SIZE(struct snoo_wire_oncpu, 32);
 
 /** struct snoo_wire_gone - A rank of the job left or died */
 struct snoo_wire_gone {

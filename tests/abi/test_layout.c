@@ -323,6 +323,14 @@ static void wire_down(void)
 	FIELD(snoo_wire_lent, unit);
 	FIELD(snoo_wire_lent, generation);
 	FIELD(snoo_wire_lent, bytes);
+	SIZE(snoo_wire_oncpu);
+	FIELD(snoo_wire_oncpu, head);
+	FIELD(snoo_wire_oncpu, slots);
+	FIELD(snoo_wire_oncpu, stride);
+	FIELD(snoo_wire_oncpu, state);
+	FIELD(snoo_wire_oncpu, instance);
+	FIELD(snoo_wire_oncpu, waits);
+	FIELD(snoo_wire_oncpu, reserved);
 	SIZE(snoo_wire_registers);
 	FIELD(snoo_wire_registers, head);
 	FIELD(snoo_wire_registers, flags);
@@ -449,6 +457,11 @@ static void wire_values(void)
 	VALUE(SNOO_WIRE_LOOK);
 	VALUE(SNOO_WIRE_LOAN);
 	VALUE(SNOO_WIRE_LENT);
+	VALUE(SNOO_WIRE_ONCPU);
+	VALUE(SNOO_WIRE_ONCPU_UNKNOWN);
+	VALUE(SNOO_WIRE_ONCPU_RUNS);
+	VALUE(SNOO_WIRE_ONCPU_WANTS);
+	VALUE(SNOO_WIRE_ONCPU_SLEEPS);
 	VALUE(SNOO_WIRE_REGISTERS);
 	VALUE(SNOO_WIRE_REGISTERS_ON);
 	VALUE(SNOO_WIRE_GONE_REGISTERS);

@@ -141,7 +141,8 @@ ctl() {
 	"$BIN/snooctl" --json "$@" 2>&1
 }
 for ((i = 0; i < 600; i++)); do
-	[[ $(ctl why 1 | jq -r '.mode?' 2>/dev/null) == asleep ]] && break
+	# In its second receive: in the first it may not know rank 0 yet.
+	[[ $(ctl why 1 | jq -r '"\(.mode?) \(.source?)"' 2>/dev/null) == "asleep 0" ]] && break
 	sleep 0.05
 done
 is "a rank that waits is shown" "$(ctl why 1 | jq -r '"\(.call) \(.mode) \(.source)"')" \

@@ -33,7 +33,17 @@ static int setup(void **state)
 
 static enum patience_way way(uint32_t sharers, uint64_t waited)
 {
-	return patience_way(&p, &w, sharers, waited, now);
+	return patience_way(&p, &w, sharers, PATIENCE_UNKNOWN, waited, now);
+}
+
+/* The first waited_ns at which we sleep, with the core to ourselves. */
+static uint64_t bound(enum patience_hint hint)
+{
+	uint64_t ns = 0;
+
+	while (patience_way(&p, &w, 1, hint, ns, now) == PATIENCE_SPIN)
+		ns += 1000;
+	return ns;
 }
 
 static void yielded(uint32_t sharers, uint64_t took, bool work)
@@ -58,6 +68,40 @@ static void test_nothing_to_spin_for_is_sleeping_at_once(void **state)
 	patience_init(&p, 0, true, WAKE, YIELD, HAND);
 	assert_int_equal(way(1, 0), PATIENCE_SLEEP);
 	assert_int_equal(way(5, 0), PATIENCE_SLEEP);
+}
+
+static void test_hints_make_a_spin_longer_or_shorter(void **state)
+{
+	(void)state;
+	assert_int_equal(bound(PATIENCE_UNKNOWN), SPIN);
+	assert_int_equal(bound(PATIENCE_RUNS), 2000000);
+	assert_int_equal(bound(PATIENCE_RESTS), WAKE);
+	/* Never the other way. */
+	patience_init(&p, 8000, false, WAKE, YIELD, HAND);
+	assert_int_equal(bound(PATIENCE_RESTS), 8000);
+	patience_init(&p, 3000000, false, WAKE, YIELD, HAND);
+	assert_int_equal(bound(PATIENCE_RUNS), 3000000);
+	/* What is configured holds. */
+	patience_init(&p, SPIN, true, WAKE, YIELD, HAND);
+	assert_int_equal(bound(PATIENCE_RUNS), SPIN);
+	assert_int_equal(bound(PATIENCE_RESTS), SPIN);
+	patience_init(&p, SPIN, false, WAKE, YIELD, HAND);
+	/* And so does what sharers need. */
+	for (int h = PATIENCE_UNKNOWN; h <= PATIENCE_RESTS; h++) {
+		assert_int_equal(patience_way(&p, &w, 2, h, 2 * SPIN - 1, now),
+				 PATIENCE_YIELD);
+		assert_int_equal(patience_way(&p, &w, 2, h, 2 * SPIN, now),
+				 PATIENCE_SLEEP);
+	}
+	/* Among sharers that do not want the core we are as good as alone. */
+	yielded(2, YIELD / 2, false);
+	assert_true(patience_alone(&w, 2));
+	assert_int_not_equal(patience_way(&p, &w, 2, PATIENCE_RUNS, 1999999,
+					  now), PATIENCE_SLEEP);
+	assert_int_equal(patience_way(&p, &w, 2, PATIENCE_RUNS, 2000000, now),
+			 PATIENCE_SLEEP);
+	assert_int_equal(patience_way(&p, &w, 2, PATIENCE_RESTS, WAKE, now),
+			 PATIENCE_SLEEP);
 }
 
 static void test_where_all_poll_we_yield_on(void **state)
@@ -315,6 +359,7 @@ int main(void)
 		T(test_alone_on_the_core_we_spin_then_sleep),
 		T(test_nothing_to_spin_for_is_sleeping_at_once),
 		T(test_where_all_poll_we_yield_on),
+		T(test_hints_make_a_spin_longer_or_shorter),
 		T(test_what_is_configured_holds_with_sharers_too),
 		T(test_two_far_yields_for_nothing_and_we_sleep),
 		T(test_what_is_learnt_again_holds_longer),

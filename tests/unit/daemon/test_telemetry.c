@@ -34,6 +34,7 @@
 
 #define SLOTS	   4u
 #define SLOT	   2u
+#define INSTANCE   7u
 #define BYTES	   (SLOTS * sizeof(struct run_rank))
 #define PATIENCE_S 20
 
@@ -130,11 +131,13 @@ static void test_what_a_marked_process_does_can_be_read(void **state)
 		skip();
 	pid = start(&pidfd, &go);
 	assert_int_equal(
-		telemetry_bpf_mark(fd[TELEMETRY_TASKS], pidfd, SLOT + 1), 0);
+		telemetry_bpf_mark(fd[TELEMETRY_TASKS], pidfd, SLOT + 1,
+				   INSTANCE), 0);
 	assert_int_equal(state_of(SLOT), RUN_UNKNOWN);
 	assert_int_equal(write(go, "x", 1), 1);
 	assert_true(comes_to(SLOT, RUN_RUNS));
 	assert_true(rank[SLOT].cpu < (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
+	assert_int_equal(rank[SLOT].instance, INSTANCE);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	assert_true(comes_to(SLOT, RUN_SLEEPS));
 	assert_int_equal(kill(pid, SIGCONT), 0);
@@ -144,7 +147,8 @@ static void test_what_a_marked_process_does_can_be_read(void **state)
 		if (i != SLOT)
 			assert_int_equal(state_of(i), RUN_UNKNOWN);
 	/* Unmarked: its state stays as it was. */
-	assert_int_equal(telemetry_bpf_mark(fd[TELEMETRY_TASKS], pidfd, 0), 0);
+	assert_int_equal(telemetry_bpf_mark(fd[TELEMETRY_TASKS], pidfd, 0, 0),
+			 0);
 	kill(pid, SIGSTOP);
 	waitpid(pid, NULL, WUNTRACED);
 	assert_int_not_equal(state_of(SLOT), RUN_SLEEPS);
@@ -173,7 +177,7 @@ static void test_who_wants_a_core_and_has_it_not(void **state)
 		assert_int_equal(sched_setaffinity(pid[i], sizeof(one), &one),
 				 0);
 		assert_int_equal(telemetry_bpf_mark(fd[TELEMETRY_TASKS],
-						    pidfd[i], i + 1),
+						    pidfd[i], i + 1, 1),
 				 0);
 	}
 	for (uint32_t i = 0; i < 2; i++)
@@ -256,6 +260,62 @@ static void test_a_domain_has_it_or_says_why_not(void **state)
 	home_close(&h);
 }
 
+/* Joins as a rank of a library of wire version 0.@minor; is it told? */
+static bool is_told(struct home *h, uint16_t minor)
+{
+	struct snoo_wire_oncpu m;
+	struct snoo_wire_hello hello;
+	struct fakerank f;
+	bool told = false;
+	void *map;
+
+	home_rank(h, &f);
+	fakerank_hello_init(&hello, "told", minor, 0, 1);
+	hello.minor = minor;
+	assert_int_equal(fakerank_connect(&f, h->path), 0);
+	assert_int_equal(fakerank_send(&f, &hello, sizeof(hello)), 0);
+	while (!f.started) {
+		int type = fakerank_recv(&f, true);
+
+		assert_true(type > 0);
+		if (type != SNOO_WIRE_ONCPU)
+			continue;
+		told = true;
+		memcpy(&m, f.msg.bytes, sizeof(m));
+		assert_int_equal(m.head.length, sizeof(m));
+		assert_true(m.slots > f.welcome.slot);
+		assert_int_equal(f.nfds, 1);
+		map = mmap(NULL, (size_t)m.slots * m.stride, PROT_READ,
+			   MAP_SHARED, f.fds[0], 0);
+		assert_ptr_not_equal(map, MAP_FAILED);
+		munmap(map, (size_t)m.slots * m.stride);
+		/* To read, and for nothing else. */
+		map = mmap(NULL, (size_t)m.slots * m.stride,
+			   PROT_READ | PROT_WRITE, MAP_SHARED, f.fds[0], 0);
+		assert_ptr_equal(map, MAP_FAILED);
+	}
+	fakerank_close(&f);
+	home_bury(h);
+	return told;
+}
+
+static void test_ranks_are_told_where_it_is(void **state)
+{
+	static const char *const sets[] = { "telemetry=auto", NULL };
+	struct home h;
+
+	(void)state;
+	assert_int_equal(home_open(&h, sets), 0);
+	assert_true(is_told(&h, SNOO_WIRE_MINOR) == (rank != NULL));
+	assert_true(is_told(&h, 7) == (rank != NULL));
+	/* Who would take it for nonsense is not. */
+	assert_false(is_told(&h, 6));
+	home_close(&h);
+	assert_int_equal(home_open(&h, NULL), 0);
+	assert_false(is_told(&h, SNOO_WIRE_MINOR));
+	home_close(&h);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -267,6 +327,7 @@ int main(void)
 		T(test_a_process_that_may_not_is_told_so),
 		T(test_switched_off_is_off),
 		T(test_a_domain_has_it_or_says_why_not),
+		T(test_ranks_are_told_where_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
