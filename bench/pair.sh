@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pair.sh - two ranks: latency, bandwidth, rate, barrier, loans; what limits them
+# pair.sh - two ranks: latency, bandwidth, rate, barrier, late messages, loans; limits
 # shellcheck shell=bash disable=SC2034,SC2154
 #
 #   pair_round ROUND         one round of all libraries in $apis, in turn
@@ -16,6 +16,7 @@
 # Needs sample.sh, ucx.sh; $apis, $sizes, $cma_sizes, $MS, $ROUNDS, $MORE.
 
 LOANS=(64 4K 64K 1M)
+LATE_US=(100 300 1000)	# that a sender computes
 UCX_CHUNK=2		# sizes between two looks; --quick: all
 
 # pair_bare: a look at the bare line, ns.
@@ -65,7 +66,7 @@ pair_ucx() {
 }
 
 pair_one() {
-	local r=$1 api=$2 look=(-l "$BENCH_TMP/line")
+	local r=$1 api=$2 look=(-l "$BENCH_TMP/line") us
 	(($(nproc) > 1)) || look=()
 	show "round $r of $ROUNDS: $api, 2 ranks"
 	case $api in
@@ -79,6 +80,9 @@ pair_one() {
 		sample "$api" "$r" run "$api" 2 pingpong -t "$MS" "${look[@]}" "${sizes[@]}"
 		sample "$api" "$r" run "$api" 2 stream -t "$MS" "${look[@]}" "${sizes[@]:1}"
 		sample "$api" "$r" run "$api" 2 barrier -t "$MS" "${look[@]}"
+		for us in "${LATE_US[@]}"; do
+			sample "$api" "$r" run "$api" 2 wake $((MS * 2000 / us + 10)) "$us"
+		done
 		[[ $api != snoo ]] ||
 			sample "$api" "$r" run "$api" 2 loan -t "$MS" "${look[@]}" "${LOANS[@]}" ;;
 	esac

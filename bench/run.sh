@@ -5,7 +5,8 @@
 # Usage: bench/run.sh [--quick] [--rounds N] [--ms MS] [--only PART,...]
 #		      [--peers PEER,...] [--out FOLDER] [--mixed]
 #
-#   pair      two ranks: latency, bandwidth, rate, barrier, loans (pair.sh)
+#   pair      two ranks: latency, bandwidth, rate, barrier, late
+#             messages, loans (pair.sh)
 #   crowd     more ranks than cores				(crowd.sh)
 #   growth    one job of 2 to 256 ranks				(growth.sh)
 #   shares    jobs that compete for a pool that is short	(shares.sh)
@@ -96,7 +97,7 @@ part() {
 
 bench_begin bin/snoo-daemon bin/snoorun bin/snooctl bench/pingpong \
 	bench/stream bench/barrier bench/ring bench/allreduce bench/beside \
-	bench/loan bench/growth bench/flow bench/tail bench/copy bench/micro/line
+	bench/loan bench/wake bench/growth bench/flow bench/tail bench/copy bench/micro/line
 OUT=${OUT:-$B/bench}
 mkdir -p "$OUT"
 sample_begin
@@ -113,7 +114,7 @@ peer() {
 built=()
 for p in mpich openmpi; do
 	peer "$p" || continue
-	for prog in pingpong stream barrier ring allreduce beside; do
+	for prog in pingpong stream barrier wake ring allreduce beside; do
 		mpi_cc "$p" "$B/bench/$p/$prog" -DBENCH_MPI "bench/$prog.c" \
 			bench/drive.c bench/micro/lines.c bench/bench.c || {
 			printf -v "${p^^}_WHY" 'its compiler failed'

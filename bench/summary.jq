@@ -43,8 +43,9 @@ def compare(less; limit):
 # Points of one benchmark; want: which samples; value: the figure of a sample.
 def points(name; want; value; less; limit):
 	[.[] | select(.bench == name and want)]
-	| group_by([.ranks, .bytes])
+	| group_by([.ranks, .bytes, .rest_us])
 	| map(. as $s | {ranks: .[0].ranks, bytes: .[0].bytes}
+		+ (.[0] | if .rest_us then {rest_us} else {} end)
 		+ (reduce libs[] as $l ({}; .[$l] =
 			([$s[] | select(.api == $l) | value] | stat)))
 		| compare(less; limit));
@@ -237,7 +238,8 @@ def distances($copy):
 	moved: $moved,
 	distances: $distances,
 	bare_line_ns: {}, latency_ns: [], bandwidth_mbps: [], rate_per_s: [],
-	barrier_ns: [], loan_ns: [], loan_ratio: null
+	barrier_ns: [], loan_ns: [], loan_ratio: null,
+	late_ns: points("wake"; true; .ns; true)
 }
 + ($distances | max_by(.samples) // {} | del(.samples, .distance))
 + {

@@ -74,6 +74,12 @@ def pair($p; $many):
 | .switch_points as $p
 | (.distances | length > 1) as $many
 | (.distances[] | pair($p; $many)),
+  (if (.late_ns | length) > 0 then
+	"Late messages, ns: there and back to one who waited while the sender computed",
+	head("computed"),
+	(.late_ns[] | "\(.rest_us | cell(6)) us" + " " * 11 + point),
+	""
+   else empty end),
   (if (.crowd | length) > 0 then
 	"More ranks than cores (\(.machine.cores)), us: ping-pong of neighbours one way, ring by the hop",
 	head("ranks pattern"),

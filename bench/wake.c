@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wake.c - how long a message takes to one who sleeps; for wake.sh
+ * wake.c - how long a message takes to one who has waited for it
  *
  * Usage: wake [ROUNDS [REST_US]]
  *
- * Rank 0 rests without a call, so that rank 1 stops spinning and sleeps; then
- * it sends eight bytes and spins until the answer is there.  "ns" is the
- * median of there and back: one wake-up and two messages.
+ * Rank 0 computes without a call, while rank 1 waits, and sleeps if it does not
+ * know better; then rank 0 sends eight bytes and spins until the answer is there.
+ * "ns" is the median of there and back: two messages and what it takes to wake.
  */
 #include <stdlib.h>
 
@@ -55,7 +55,9 @@ int main(int argc, char **argv)
 	if (api_rank() == 0) {
 		bench_open("wake");
 		bench_text("api", API_NAME);
+		bench_int("ranks", 2);
 		bench_int("rounds", rounds);
+		bench_int("rest_us", rest_us);
 		bench_real("ns", bench_median(ns, rounds));
 		bench_close();
 	}

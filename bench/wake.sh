@@ -4,8 +4,8 @@
 #
 # Usage: bench/wake.sh [ROUNDS [MESSAGES]]
 #
-# Two domains of one daemon, which differ in ivshmem.host_bells alone.  They
-# alternate in every round.  There and back, of which one message ends a sleep:
+# Two domains of one daemon, which differ in ivshmem.host_bells alone, without BPF
+# programs, by which ranks would not sleep.  They alternate in every round.  There and back, of which one message ends a sleep:
 # the median over the rounds, with the smallest and the largest value.
 set -u
 # shellcheck source=bench/lib.sh
@@ -16,7 +16,7 @@ MESSAGES=${2:-2000}
 bench_begin bin/snoo-daemon bin/snoorun bench/wake
 mkdir "$BENCH_TMP/run"
 "$B/bin/snoo-daemon" --runtime-dir "$BENCH_TMP/run" \
-	--set domains.futex.pool.huge_pages=never \
+	--set telemetry=off --set domains.futex.pool.huge_pages=never \
 	--set domains.eventfd.pool.huge_pages=never \
 	--set domains.eventfd.ivshmem.host_bells=true \
 	>"$BENCH_TMP/daemon.log" 2>&1 &

@@ -28,6 +28,8 @@ is "latency from 0 B to 4 MiB" \
 is "bandwidth from 1 B to 4 MiB" \
 	"$(q '[.bandwidth_mbps[] | select(.snoo.median > 0) | .bytes] | "\(length) \(.[0]) \(.[-1])"')" "11 1 4194304"
 is "a rate of small messages" "$(q '.rate_per_s[] | select(.bytes == 8) | .snoo.median > 0')" true
+is "messages that come late" \
+	"$(q '[.late_ns[] | select(.snoo.median > 0) | .rest_us] | join(" ")')" "100 300 1000"
 is "a barrier" "$(q '.barrier_ns[0].snoo.median > 0')" true
 is "the bare line" "$(q '.bare_line_ns.two_lines.median > 0')" true
 is "memcpy" "$(q 'all(.memcpy_mbps[]; .median > 0)')" true
@@ -53,7 +55,7 @@ for m in mpich openmpi; do
 		skip "$m has figures" "$(q ".settings.$m")"
 		continue
 	fi
-	is "$m has figures" "$(q "all(.latency_ns[], .bandwidth_mbps[], .barrier_ns[];
+	is "$m has figures" "$(q "all(.latency_ns[], .bandwidth_mbps[], .barrier_ns[], .late_ns[];
 		.$m.median > 0 and .ratio > 0 and .ratio_best > 0)")" true
 	is "$m has some without CMA, from 64 KiB up" \
 		"$(q "[.latency_ns[], .bandwidth_mbps[] | select(.${m}_nocma.median > 0) | .bytes]
@@ -70,7 +72,7 @@ is "nobody failed" "$(q '.failures | length')" 0
 is "what was measured has a verdict" \
 	"$(q '[.targets[] | select(.met == null) | .what | select(startswith("VM") | not)] | length')" \
 	"$(q 'if [.latency_ns[].best_peer] | any then 6 else 11 end')"
-like "the tables are printed" "$text" 'One-way latency.*Bandwidth.*Barrier.*What was to be reached'
+like "the tables are printed" "$text" 'One-way latency.*Bandwidth.*Barrier.*Late messages.*What was to be reached'
 ok "and kept" grep -q 'One-way latency' "$out/bench/bench.txt"
 
 text=$(bench/run.sh --quick --rounds 1 --ms 4 --only crowd,growth,shares \
