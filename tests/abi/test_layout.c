@@ -276,6 +276,27 @@ static void wire_up(void)
 	FIELD(snoo_wire_ring_for, reserved);
 }
 
+static void wire_reach(void)
+{
+	SIZE(snoo_wire_reach);
+	FIELD(snoo_wire_reach, head);
+	FIELD(snoo_wire_reach, address);
+	FIELD(snoo_wire_reach, nonce);
+	SIZE(snoo_wire_where);
+	FIELD(snoo_wire_where, head);
+	FIELD(snoo_wire_where, rank);
+	FIELD(snoo_wire_where, reserved);
+	SIZE(snoo_wire_peer);
+	FIELD(snoo_wire_peer, head);
+	FIELD(snoo_wire_peer, rank);
+	FIELD(snoo_wire_peer, pid);
+	FIELD(snoo_wire_peer, address);
+	FIELD(snoo_wire_peer, nonce);
+	VALUE(SNOO_WIRE_REACH);
+	VALUE(SNOO_WIRE_WHERE);
+	VALUE(SNOO_WIRE_PEER);
+}
+
 static void wire_down(void)
 {
 	SIZE(snoo_wire_welcome);
@@ -641,6 +662,7 @@ int main(void)
 	counters();
 	wire_values();
 	wire_up();
+	wire_reach();
 	wire_down();
 	wire_programs();
 	control_values();
