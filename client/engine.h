@@ -128,8 +128,9 @@ struct peer {
 		uint64_t nonce;
 		uint64_t since_ns;	/* its streams have had us; 0: untimed */
 		struct {		/* by size: what costs less */
-			struct ways direct; /* the first: a stream */
-			uint32_t cost[2];   /* ns for 64 KiB; 0: unknown */
+			struct ways way;  /* the first: begins_direct() */
+			uint32_t cost[2]; /* of a stream, of one copy: ns
+					   * for 64 KiB; 0: unknown */
 		} kind[ENGINE_REACHES];
 		uint64_t took_ns;	/* the last copy */
 	} reach;

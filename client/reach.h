@@ -3,9 +3,9 @@
  * reach.h - large messages straight out of the sender's memory
  *
  * A send between host processes offers the address of its bytes too (WAY_CMA):
- * a receiver that may read its memory, and finds that it costs less than a
- * stream, copies them by process_vm_readv(2), once, and answers DONE.  What there
- * is to it is in reach.c.
+ * a receiver that may read its memory, unless it finds that a stream costs less,
+ * copies them by process_vm_readv(2), once, and answers DONE.  What there is to it
+ * is in reach.c.
  */
 #ifndef CLIENT_REACH_H
 #define CLIENT_REACH_H

@@ -13,9 +13,9 @@
  *   up to eager_bytes    BLOCK   in one block, if one is free and the
  *                                receiver has not left too many unread
  *   all else             OFFER   the receiver accepts when it has a buffer;
- *                                then it is streamed (stream.c); what lies in
- *                                the pool the receiver copies by itself
- *                                (alloc.c)
+ *                                then it is streamed (stream.c), or it copies
+ *                                by itself: what lies in the pool (alloc.c),
+ *                                or our memory, if it may (reach.c)
  */
 
 #include "client/send.h"

@@ -19,8 +19,7 @@ points() {
 		sort -u
 }
 
-# With the bystander, ranks share cores, where a message this large is not streamed
-# but read by one copy, unless that is forbidden.
+# A message this large is not streamed but read by one copy, unless that is forbidden.
 daemon_start --pool-size 16M --set domains.default.single_copy=false
 bystander_start
 hit=0
@@ -130,7 +129,7 @@ bystander_end
 books_balance "every byte of the pool is free again, after streams"
 daemon_stop
 
-# Those that are passed only where ranks share a core.
+# Those of single copies: where ranks share a core, nothing else is tried.
 daemon_start --pool-size 16M
 bystander_start
 on=(taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')")

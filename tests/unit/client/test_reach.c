@@ -19,9 +19,11 @@
 #include "tests/lib/carrier.h"
 #include "tests/lib/world.h"
 
-#define N ((size_t)300000)
+#define N     ((size_t)300000)
+#define K     ((size_t)1024)
+#define LARGE (2048 * K)
 
-static unsigned char out[N], in[N];
+static unsigned char out[LARGE], in[LARGE];
 
 static void put(_Atomic uint32_t *word, uint32_t value)
 {
@@ -127,6 +129,22 @@ static void carry(struct world *w, size_t n, uint32_t seed)
 	expect(w, &s, &r, n, seed);
 }
 
+/* With cores enough, too: what begins with one copy has been found to cost more. */
+static void prefer_streams(struct world *w)
+{
+	struct peer *p = &w->ctx[1]->peers[0];
+
+	for (int k = 0; k < ENGINE_REACHES - 1; k++)
+		p->reach.kind[k].way.second = true;
+}
+
+/* Each with a core of its own. */
+static void spread(struct world *w)
+{
+	put(&w->ctx[0]->me->sharers, 1);
+	put(&w->ctx[1]->me->sharers, 1);
+}
+
 static void test_the_receiver_reads_by_itself(void **state)
 {
 	struct world *w = *state;
@@ -162,9 +180,8 @@ static void test_what_goes_through_blocks(void **state)
 
 	acquaint(w);
 	carry(w, REACH_SHARE, 1);
-	/* Each with a core of its own. */
-	put(&w->ctx[0]->me->sharers, 1);
-	put(&w->ctx[1]->me->sharers, 1);
+	prefer_streams(w);
+	spread(w);
 	carry(w, N, 2);
 	/* One is enough. */
 	put(&w->ctx[1]->me->sharers, 2);
@@ -205,21 +222,21 @@ static void test_with_cores_enough_it_goes_as_it_costs_less(void **state)
 	struct peer *p = &w->ctx[1]->peers[0];
 
 	acquaint(w);
-	put(&w->ctx[0]->me->sharers, 1);
-	put(&w->ctx[1]->me->sharers, 1);
+	prefer_streams(w);
+	spread(w);
 	/* Each is tried. */
 	assert_in_range(carried_direct(w, N, 4000, 5000), 4, 40);
 	assert_in_range(carried_direct(w, N, 9000, 5000), 100, 196);
 	assert_in_range(carried_direct(w, N, 4000, 50000), 4, 100);
 	/* A kind of size has its own way, and nothing is kept of others. */
-	assert_int_equal(p->reach.kind[1].direct.interval, 0);
+	assert_int_equal(p->reach.kind[1].way.interval, 0);
 	assert_in_range(carried_direct(w, 100000, 9000, 5000), 150, 196);
-	assert_true(p->reach.kind[1].direct.second);
-	assert_false(p->reach.kind[2].direct.second);
-	assert_int_equal(p->reach.kind[3].direct.interval, 0);
+	assert_false(p->reach.kind[1].way.second);
+	assert_true(p->reach.kind[2].way.second);
+	assert_int_equal(p->reach.kind[3].way.interval, 0);
 	/* A power of two is the last of its kind. */
 	assert_in_range(carried_direct(w, 262144, 9000, 5000), 150, 196);
-	assert_false(p->reach.kind[2].direct.second);
+	assert_true(p->reach.kind[2].way.second);
 	/* What is not eager may be small: from REACH_BYTES on. */
 	w->ctx[0]->eager_bytes = w->ctx[1]->eager_bytes = 4096;
 	assert_in_range(carried_direct(w, REACH_BYTES + 1, 9000, 5000), 150,
@@ -227,13 +244,84 @@ static void test_with_cores_enough_it_goes_as_it_costs_less(void **state)
 	assert_int_equal(carried_direct(w, REACH_BYTES, 9000, 5000), 0);
 }
 
+/* Nothing is known of a peer that has just come. */
+static void test_up_to_1_mib_begins_with_one_copy(void **state)
+{
+	static const struct {
+		size_t bytes;
+		bool direct;
+	} begin[] = {
+		{ REACH_BYTES + 1, true }, { 128 * K, true },
+		{ 1024 * K, true },	   { 1024 * K + 1, false },
+		{ LARGE, false },
+	};
+	struct world *w = *state;
+	uint64_t read = 0;
+
+	acquaint(w);
+	spread(w);
+	w->ctx[0]->eager_bytes = w->ctx[1]->eager_bytes = 4096;
+	for (uint32_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
+		carry(w, begin[i].bytes, i);
+		read += begin[i].direct;
+		assert_int_equal(direct(w), read);
+		assert_int_equal(streamed(w), i + 1 - read);
+	}
+}
+
+/*
+ * How many go the first way of their kind, before one tries the other and all after
+ * it stay there?  What either costs is known when it has been taken.
+ */
+static unsigned int until_changed(struct world *w, unsigned int kind, size_t n,
+				  uint32_t stream, uint32_t read)
+{
+	enum { ALL = 50, STAYS = 16 };
+	uint32_t *cost = w->ctx[1]->peers[0].reach.kind[kind].cost;
+	unsigned int changed = 0;
+	bool went[ALL];
+
+	for (uint32_t i = 0; i < ALL; i++) {
+		uint64_t before = direct(w);
+
+		cost[0] = cost[0] ? stream : 0;
+		cost[1] = cost[1] ? read : 0;
+		carry(w, n, i);
+		went[i] = direct(w) > before;
+	}
+	while (changed < ALL && went[changed] == went[0])
+		changed++;
+	assert_in_range(changed, 1, ALL - STAYS);
+	for (unsigned int i = 0; i < STAYS; i++)
+		assert_true(went[changed + i] != went[0]);
+	return changed;
+}
+
+static void test_what_it_begins_with_is_left_if_it_costs_more(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[1]->peers[0];
+
+	acquaint(w);
+	spread(w);
+	assert_in_range(until_changed(w, 1, 128 * K, 4000, 9000), 16, 32);
+	assert_in_range(direct(w), 16, 40);
+	assert_true(p->reach.kind[1].way.second);
+	/* The largest begin with streams. */
+	assert_in_range(until_changed(w, 3, 1024 * K + 1, 9000, 4000), 16, 32);
+	assert_true(p->reach.kind[3].way.second);
+	/* A little less is not enough. */
+	assert_true(carried_direct(w, N, 4000, 4900) > 180);
+	assert_false(p->reach.kind[2].way.second);
+}
+
 static void test_both_ways_are_timed(void **state)
 {
 	struct world *w = *state;
 	struct peer *p = &w->ctx[1]->peers[0];
 
-	put(&w->ctx[0]->me->sharers, 1);
-	put(&w->ctx[1]->me->sharers, 1);
+	prefer_streams(w);
+	spread(w);
 	p->reach.asks = 3;
 	/* Nothing is, for a peer that cannot be read. */
 	carry(w, N, 1);
@@ -255,8 +343,8 @@ static void test_both_ways_are_timed(void **state)
 static void queue(struct world *w, struct snoo_request *s[QUEUE],
 		  struct snoo_request *r[QUEUE])
 {
-	put(&w->ctx[0]->me->sharers, 1);
-	put(&w->ctx[1]->me->sharers, 1);
+	prefer_streams(w);
+	spread(w);
 	for (int i = 0; i < QUEUE; i++) {
 		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r[i]), 0);
 		assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, 1, &s[i]), 0);
@@ -355,6 +443,7 @@ static void test_the_service_of_registers_is_no_rank(void **state)
 	struct carrier c;
 
 	acquaint(w);
+	prefer_streams(w);
 	carrier_open(&c, w, 64);
 	for (uint32_t i = 0; i < 2; i++) {
 		carrier_say(&c, i, 0);
@@ -570,6 +659,8 @@ int main(void)
 		T(test_a_short_buffer_cuts_it_off),
 		T(test_what_goes_through_blocks),
 		T(test_with_cores_enough_it_goes_as_it_costs_less),
+		T(test_up_to_1_mib_begins_with_one_copy),
+		T(test_what_it_begins_with_is_left_if_it_costs_more),
 		T(test_both_ways_are_timed),
 		T(test_a_stream_is_timed_from_its_turn_on),
 		T(test_streams_of_one_who_becomes_known_are_timed),
