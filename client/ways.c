@@ -31,8 +31,9 @@ static void decide(struct ways *w, const uint32_t cost[2])
 
 bool ways_next(struct ways *w, const uint32_t cost[2], uint32_t tries)
 {
+	/* Deciding doubles it. */
 	if (w->interval == 0)
-		w->interval = FIRST;
+		w->interval = FIRST / 2;
 	if (w->trying > 0) {
 		/* Those of a try may be timed some time after its end. */
 		w->trying--;

@@ -44,6 +44,23 @@ static void test_what_costs_less_stays(void **state)
 	assert_true(r.second <= 20000 / 100);
 }
 
+static void test_it_is_tried_ever_more_rarely(void **state)
+{
+	struct road r = { 0 };
+	unsigned int first;
+
+	(void)state;
+	for (unsigned int interval = 16; interval <= 1024; interval *= 2) {
+		for (first = 0; r.second == 0; first++)
+			run(&r, 1, 10000, 20000);
+		/* The last of them is the try's first. */
+		assert_int_equal(first, interval + 1);
+		run(&r, TRIES - 1, 10000, 20000);
+		assert_int_equal(r.second, TRIES - 1);
+		r.second = 0;
+	}
+}
+
 static void test_what_costs_more_is_left(void **state)
 {
 	struct road r = { 0 };
@@ -141,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_costs_less_stays),
+		cmocka_unit_test(test_it_is_tried_ever_more_rarely),
 		cmocka_unit_test(test_what_costs_more_is_left),
 		cmocka_unit_test(test_a_change_is_noticed),
 		cmocka_unit_test(test_a_little_less_is_not_enough),
