@@ -28,6 +28,7 @@
  *   lend.c            our grant of blocks
  *   alloc.c           buffers in the pool
  *   loan.c            blocks that messages are built in and read from
+ *   stamps.c          the page by which others see whether our offers stand
  *   mates.c           which ranks of the job share our core
  *   oncpu.c           which ranks have a CPU, as the kernel says
  *   pace.c            cached stores or others: what is faster to a peer
@@ -133,6 +134,10 @@ struct peer {
 					   * for 64 KiB; 0: unknown */
 		} kind[ENGINE_REACHES];
 		uint64_t took_ns;	/* the last copy */
+		const struct snoo_abi_stamps *page; /* NULL: not mapped */
+		uint32_t life_at;	/* in it, a word, */
+		uint32_t life;		/* and what that is as long as it is
+					 * there */
 	} reach;
 	struct {			/* instead.c: eager ones that are offered */
 		struct ways way[2];	/* we answer; we only send */
@@ -292,7 +297,7 @@ struct registers {
 
 /** struct reach - What those that may read our memory look at; see reach.c */
 struct reach {
-	_Atomic uint64_t *stamp;	/* NULL: nobody does */
+	struct snoo_abi_stamps *page;	/* NULL: nobody does */
 	uint64_t nonce;
 	uint64_t free;			/* bit for each stamp */
 	uint32_t out;			/* stamps in use */

@@ -15,6 +15,7 @@
 #include "client/recv.h"
 #include "client/regs.h"
 #include "client/send.h"
+#include "client/stamps.h"
 #include "shm/cpu.h"
 
 /* Move what lies in the peer's blocks into memory of our own; what it has lent
@@ -116,6 +117,7 @@ int peer_gone(struct snoo *ctx, struct peer *p, enum peer_state state)
 	}
 	fail_all(ctx, p);
 	channel_close(ctx, p);
+	stamps_unmap(p);
 	peer_tell_wild(ctx);
 	return 0;
 }
@@ -131,6 +133,7 @@ void peer_break(struct snoo *ctx, struct peer *p)
 	shm_count(ctx->me, SHM_COUNT_protocol_errors, 1);
 	fail_all(ctx, p);
 	channel_close(ctx, p);
+	stamps_unmap(p);
 	peer_tell_wild(ctx);
 }
 

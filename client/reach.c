@@ -50,72 +50,74 @@
  * Still the message?  A send may end before it is read (its time limit, a cancel,
  * the receiver's death as the daemon sees it), and the buffer is the
  * application's again; or the process may have died, and another one may have its
- * pid.  So after the bytes the receiver reads the stamp, a word in a page of the
- * sender's that holds token ^ nonce as long as the offer stands.  If it does not,
- * the bytes are nobody's, and the message is asked for by ACCEPT as if there had
- * been no address; if the offer is gone, CANCEL is on its way.  The sender
- * takes its stamp away before it gives the buffer back:
+ * pid.  So after the bytes the receiver looks whether anything of the kind has
+ * happened at all, in a page of the sender's that both have mapped (stamps.c).  Where
+ * it has, or there is no such page, it reads the stamp, a word in the sender's memory
+ * that holds token ^ nonce as long as the offer stands.  If it does not, the bytes
+ * are nobody's, and the message is asked for by ACCEPT as if there had been no
+ * address; if the offer is gone, CANCEL is on its way.  The sender takes its stamp
+ * away before it gives the buffer back:
  *
  *   edge    revoke                        fetch
- *   REVOKE  stamp = 0, fence release,     read the bytes, fence, read the
- *           then the application writes   stamp
+ *   REVOKE  stamp = 0, revoked + 1,       read the bytes, fence, look at
+ *           fence release, then the       revoked, or read the stamp
+ *           application writes
  *
  * as for buffers in the pool (alloc.c), where its model is.
  */
 #include "client/reach.h"
 
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/uio.h>
 
 #include "client/lend.h"
 #include "client/session.h"
+#include "client/stamps.h"
 #include "shm/cpu.h"
+#include "shm/line.h"
 #include "shm/testpoint.h"
 
 #define STAMPS	    64u		  /* the first one is the nonce */
-#define STAMP_BYTES (STAMPS * sizeof(uint64_t))
 #define ASKS_MAX    3u		  /* it may not have said REACH yet */
 #define TRY	    4u		  /* messages that go the other way */
 #define PART_BYTES  (1u << 30)	  /* of one call */
 
 static void say_where_we_are(struct snoo *ctx)
 {
-	if (ctx->reach.stamp && ctx->session.minor >= REACH_MINOR)
-		session_reach(ctx, (uint64_t)(uintptr_t)ctx->reach.stamp,
+	if (ctx->reach.page && ctx->session.minor >= REACH_MINOR)
+		session_reach(ctx, (uint64_t)(uintptr_t)ctx->reach.page,
 			      ctx->reach.nonce);
 }
 
 void reach_open(struct snoo *ctx)
 {
 	struct reach *r = &ctx->reach;
-	void *page;
 
 	if (getrandom(&r->nonce, sizeof(r->nonce), GRND_NONBLOCK) !=
 		    (ssize_t)sizeof(r->nonce) ||
 	    r->nonce == 0)
 		return;
-	page = mmap(NULL, STAMP_BYTES, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
+	r->page = stamps_open(r->nonce);
+	if (!r->page)
 		return;
-	r->stamp = page;
-	atomic_store_explicit(&r->stamp[0], r->nonce, memory_order_relaxed);
 	r->free = ~UINT64_C(1);
 	say_where_we_are(ctx);
 }
 
 void reach_close(struct snoo *ctx)
 {
-	if (ctx->reach.stamp)
-		munmap((void *)ctx->reach.stamp, STAMP_BYTES);
-	ctx->reach.stamp = NULL;
+	for (uint32_t i = 0; ctx->peers && i < ctx->capacity; i++)
+		stamps_unmap(&ctx->peers[i]);
+	if (ctx->reach.page)
+		stamps_close(ctx->reach.page, atomic_load_explicit(ctx->alive,
+						  memory_order_relaxed) != 1);
+	ctx->reach.page = NULL;
 }
 
 static bool on(const struct snoo *ctx)
 {
-	return ctx->reach.stamp && ctx->session.minor >= REACH_MINOR;
+	return ctx->reach.page && ctx->session.minor >= REACH_MINOR;
 }
 
 /*
@@ -154,21 +156,28 @@ void reach_offer(struct snoo *ctx, const struct peer *p,
 	r->out++;
 	req->stamp = (uint8_t)i;
 	/* Relaxed: the OFFER line, which says where, releases it. */
-	atomic_store_explicit(&r->stamp[i], req->token ^ r->nonce,
+	atomic_store_explicit(&r->page->stamp[i], req->token ^ r->nonce,
 			      memory_order_relaxed);
 	words[0] |= SNOO_ABI_WAY_CMA;
 	words[1] = (uint64_t)(uintptr_t)req->buf;
-	words[2] = i;
+	words[2] = line_pair(i, atomic_load_explicit(&r->page->revoked,
+						     memory_order_relaxed));
 }
 
 void reach_ended(struct snoo *ctx, struct snoo_request *req, int error)
 {
 	struct reach *r = &ctx->reach;
+	_Atomic uint32_t *revoked = &r->page->revoked;
 
-	atomic_store_explicit(&r->stamp[req->stamp], 0, memory_order_relaxed);
-	/* REVOKE: what the application writes from now on comes after that. */
-	if (error)
+	atomic_store_explicit(&r->page->stamp[req->stamp], 0,
+			      memory_order_relaxed);
+	/* REVOKE: what the application writes from now on comes after both. */
+	if (error) {
+		atomic_store_explicit(revoked, 1 + atomic_load_explicit(
+				      revoked, memory_order_relaxed),
+				      memory_order_relaxed);
 		atomic_thread_fence(memory_order_release);
+	}
 	r->free |= UINT64_C(1) << req->stamp;
 	r->out--;
 	req->stamp = 0;
@@ -230,6 +239,28 @@ static bool read_stamped(const struct peer *p, uint64_t from, void *to,
 		return false;
 	atomic_thread_fence(memory_order_acquire);
 	return read_word(p, word, stamp);
+}
+
+/*
+ * Read an offer's bytes, and then its stamp, or what stands for it.
+ *
+ * Return: true: *@stamp is valid
+ */
+static bool read_offer(const struct peer *p, const struct offer *o, void *to,
+		       uint64_t n, uint64_t *stamp)
+{
+	uint64_t word = p->reach.address + o->unit * sizeof(*stamp);
+
+	if (!p->reach.page)
+		return read_stamped(p, o->offset, to, n, word, stamp);
+	if (!read_all(p, o->offset, to, n, 0, NULL))
+		return false;
+	/* REVOKE: the bytes are read before the page is. */
+	atomic_thread_fence(memory_order_acquire);
+	if (!stamps_stand(p, o->generation))
+		return read_word(p, word, stamp);
+	*stamp = o->token ^ p->reach.nonce;
+	return true;
 }
 
 static unsigned int kind_of(uint64_t n)
@@ -310,9 +341,7 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 	    !costs_less(ctx, p, o, n))
 		return false;
 	start = clock_ns();
-	if (!read_stamped(p, o->offset, to, n,
-			  p->reach.address + o->unit * sizeof(stamp),
-			  &stamp)) {
+	if (!read_offer(p, o, to, n, &stamp)) {
 		/* The memory of a send that has ended may be gone. */
 		if (!read_word(p, p->reach.address + o->unit * sizeof(stamp),
 			       &stamp) ||
@@ -331,10 +360,23 @@ bool reach_fetch(struct snoo *ctx, struct peer *p, const struct offer *o,
 	return stamp == (o->token ^ p->reach.nonce);
 }
 
+/* Is it the process that the daemon speaks of?  Then see what it shows us. */
+static bool meet(struct peer *p)
+{
+	struct snoo_abi_stamps copy = { 0 };
+
+	if (!read_all(p, p->reach.address, &copy,
+		      offsetof(struct snoo_abi_stamps, owner), 0, NULL) ||
+	    atomic_load_explicit(&copy.stamp[0], memory_order_relaxed) !=
+		    p->reach.nonce)
+		return false;
+	stamps_map(p, &copy);
+	return true;
+}
+
 bool reach_heard(struct snoo *ctx, const struct snoo_wire_peer *m)
 {
 	struct peer *p;
-	uint64_t nonce;
 
 	if (m->rank >= ctx->capacity)
 		return false;
@@ -347,12 +389,7 @@ bool reach_heard(struct snoo *ctx, const struct snoo_wire_peer *m)
 	p->reach.pid = m->pid;
 	p->reach.address = m->address;
 	p->reach.nonce = m->nonce;
-	if (!read_word(p, m->address, &nonce) ||
-	    nonce != m->nonce) {
-		p->reach.state = REACH_NOT;
-		return true;
-	}
-	p->reach.state = REACH_READS;
+	p->reach.state = meet(p) ? REACH_READS : REACH_NOT;
 	return true;
 }
 

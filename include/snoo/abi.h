@@ -51,9 +51,10 @@
  * MINOR: reserved space gained a meaning; the smaller number is in force.
  */
 #define SNOO_ABI_MAJOR	0
-#define SNOO_ABI_MINOR	6	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
+#define SNOO_ABI_MINOR	7	/* 2: ASLEEP_EVENTFD is used; 3: REGISTER;
 				 * 4: LOAN, meetings, read_ns; 5: turn_with,
-				 * WAY_CMA; 6: INSTEAD, ns of DONE */
+				 * WAY_CMA; 6: INSTEAD, ns of DONE;
+				 * 7: revoked, of WAY_CMA */
 
 #define SNOO_ABI_AT(type, field, off)					\
 	_Static_assert(offsetof(type, field) == (off),			\
@@ -115,7 +116,7 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8, "atomics must add no bytes");
  * BLOCK*   rx token       index | gen   length      offset                (* flag STREAM)
  * BLOCK+   tx token       index | gen   length      0                     (+ flag INSTEAD: it was offered, and is here)
  * LOAN     match          index | gen   length      0                     (may be read in place)
- * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL; stamp, of WAY_CMA)
+ * OFFER    match          tx token      length      ways        offset    (word 6: index | gen, of WAY_POOL; stamp | revoked, of WAY_CMA)
  * ACCEPT   tx token       rx token      length      way
  * DONE     tx token       status        ns                                (of a copy; 0: not said)
  * CANCEL   tx token       0                                               (sender: end this offer)
@@ -194,8 +195,10 @@ SNOO_ABI_SIZE(struct snoo_abi_register,       72);
 enum snoo_abi_way {
 	SNOO_ABI_WAY_STREAM	= 0x1,	/* blocks and pieces */
 	SNOO_ABI_WAY_CMA	= 0x2,	/* process_vm_readv at word 5, as long
-					 * as stamp word 6 of the sender holds
-					 * token ^ nonce: copy, then DONE */
+					 * as the stamp that word 6 names holds
+					 * token ^ nonce, which it does while
+					 * `revoked` is as there: copy, then
+					 * DONE */
 	SNOO_ABI_WAY_POOL	= 0x4,	/* pool offset in word 5, in the block
 					 * of word 6: copy, then DONE */
 };
@@ -582,5 +585,47 @@ SNOO_ABI_SIZE(struct snoo_abi_ring,          0x100);
 #define SNOO_ABI_RING_ANSWERS	8	/* lines kept for answers */
 #define SNOO_ABI_RING_MIN	32	/* lines */
 #define SNOO_ABI_RING_MAX	65536	/* lines */
+
+/**
+ * struct snoo_abi_stamps - By which others see whether a rank's offers stand
+ *
+ *   0x000 +-------------------+ the rank
+ *         | stamp[64]         | [0]: the nonce of REACH;
+ *         |                   | [i]: token ^ nonce while offer i stands, else 0
+ *   0x200 +-------------------+ the rank, seldom
+ *         | revoked           |
+ *         | life_at, file     |
+ *   0x280 +-------------------+ the rank's C library, and the kernel
+ *         | owner             |
+ *         +-------------------+ 0x1000
+ *
+ * Not in the pool: a page of the rank's own, whose address REACH says (wire.h).  Who
+ * may read the rank's memory finds there where the same page is to be mapped,
+ * read-only; ranks of a library before wire 0.7 have the stamps alone, and zeros behind
+ * them.  See client/stamps.c.
+ */
+struct snoo_abi_stamps {
+	alignas(SNOO_ABI_PAIR)
+	_Atomic uint64_t stamp[64];
+
+	alignas(SNOO_ABI_PAIR)
+	_Atomic uint32_t revoked;	/* raised before the buffer of an offer
+					 * that nobody has read is given back */
+	uint32_t life_at;		/* offset of a word that the kernel
+					 * changes when the rank's thread ends;
+					 * 0: there is none */
+	uint32_t file;			/* fd of the page in the rank's process,
+					 * plus 1; 0: there is none */
+
+	alignas(SNOO_ABI_PAIR)
+	unsigned char owner[4096 - 0x280];
+};
+
+SNOO_ABI_AT(struct snoo_abi_stamps, stamp,   0x000);
+SNOO_ABI_AT(struct snoo_abi_stamps, revoked, 0x200);
+SNOO_ABI_AT(struct snoo_abi_stamps, life_at, 0x204);
+SNOO_ABI_AT(struct snoo_abi_stamps, file,    0x208);
+SNOO_ABI_AT(struct snoo_abi_stamps, owner,   0x280);
+SNOO_ABI_SIZE(struct snoo_abi_stamps,        0x1000);
 
 #endif /* SNOO_ABI_H */

@@ -389,8 +389,8 @@ SNOO_WIRE_SIZE(struct snoo_wire_lent, 32);
 /**
  * struct snoo_wire_reach - Who may read our memory finds this there
  *
- * @address: of a word that holds @nonce, and of 63 more behind it, the stamps of
- * offers with SNOO_ABI_WAY_CMA.  Said after PINNED, and again after RESUMED.
+ * @address: of a struct snoo_abi_stamps, whose first word holds @nonce.  Said after
+ * PINNED, and again after RESUMED.
  */
 struct snoo_wire_reach {
 	struct snoo_wire_head head;

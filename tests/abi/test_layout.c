@@ -278,6 +278,12 @@ static void wire_up(void)
 
 static void wire_reach(void)
 {
+	SIZE(snoo_abi_stamps);
+	FIELD(snoo_abi_stamps, stamp);
+	FIELD(snoo_abi_stamps, revoked);
+	FIELD(snoo_abi_stamps, life_at);
+	FIELD(snoo_abi_stamps, file);
+	FIELD(snoo_abi_stamps, owner);
 	SIZE(snoo_wire_reach);
 	FIELD(snoo_wire_reach, head);
 	FIELD(snoo_wire_reach, address);

@@ -38,7 +38,7 @@ static void acquaint(struct world *w, uint32_t a, uint32_t b)
 
 	p->reach.state = REACH_READS;
 	p->reach.pid = (int32_t)getpid();
-	p->reach.address = (uint64_t)(uintptr_t)w->ctx[b]->reach.stamp;
+	p->reach.address = (uint64_t)(uintptr_t)w->ctx[b]->reach.page;
 	p->reach.nonce = w->ctx[b]->reach.nonce;
 }
 
@@ -70,7 +70,7 @@ static int open_ranks(void **state, uint32_t ranks)
 		w.ctx[i]->session.minor = RATHER_MINOR;
 		w.ctx[i]->eager_bytes = 65536;
 		reach_open(w.ctx[i]);
-		assert_non_null(w.ctx[i]->reach.stamp);
+		assert_non_null(w.ctx[i]->reach.page);
 		put(&w.ctx[i]->me->minor, RATHER_MINOR);
 		put(&w.ctx[i]->me->sharers, 1);
 	}

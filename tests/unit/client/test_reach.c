@@ -42,10 +42,22 @@ static int setup(void **state)
 	for (int i = 0; i < 2; i++) {
 		w.ctx[i]->session.minor = REACH_MINOR;
 		reach_open(w.ctx[i]);
-		assert_non_null(w.ctx[i]->reach.stamp);
+		assert_non_null(w.ctx[i]->reach.page);
 		put(&w.ctx[i]->me->sharers, 2);
 	}
 	*state = &w;
+	return 0;
+}
+
+/* Nobody sees the page but those who read it in the sender's memory. */
+static int setup_by_call(void **state)
+{
+	struct world *w;
+
+	setup(state);
+	w = *state;
+	for (int i = 0; i < 2; i++)
+		w->ctx[i]->reach.page->life_at = 0;
 	return 0;
 }
 
@@ -77,7 +89,7 @@ static struct snoo_wire_peer answer(struct world *w)
 		.head = { SNOO_WIRE_PEER, sizeof(struct snoo_wire_peer) },
 		.rank = 0,
 		.pid = (int32_t)getpid(),
-		.address = (uint64_t)(uintptr_t)w->ctx[0]->reach.stamp,
+		.address = (uint64_t)(uintptr_t)w->ctx[0]->reach.page,
 		.nonce = w->ctx[0]->reach.nonce,
 	};
 }
@@ -94,6 +106,8 @@ static void acquaint(struct world *w)
 
 	told(w, &m);
 	assert_int_equal(w->ctx[1]->peers[0].reach.state, REACH_READS);
+	assert_true((w->ctx[1]->peers[0].reach.page != NULL) ==
+		    (w->ctx[0]->reach.page->life_at != 0));
 }
 
 static void expect(struct world *w, struct snoo_request **s,
@@ -528,7 +542,7 @@ static void test_whose_nonce_is_not_there_is_not_read(void **state)
 	assert_int_equal(direct(w), 0);
 }
 
-/* An OFFER is a peer's word: it may say anything. */
+/* An OFFER is a peer's word: it may say anything.  Only the stamp says more. */
 static void test_forged_offers_are_no_messages(void **state)
 {
 	struct world *w = *state;
@@ -543,7 +557,7 @@ static void test_forged_offers_are_no_messages(void **state)
 
 	acquaint(w);
 	world_pattern(out, 100, 3);
-	atomic_store(&r->stamp[5], 77 ^ r->nonce);
+	atomic_store(&r->page->stamp[5], 77 ^ r->nonce);
 	assert_true(reach_fetch(ctx, p, &good, in, 100));
 	assert_true(world_matches(in, 100, 3));
 	for (uint32_t unit = 0; unit < 4; unit++) {
@@ -563,7 +577,7 @@ static void test_forged_offers_are_no_messages(void **state)
 	assert_false(reach_fetch(ctx, p, &o, in, 100));
 	assert_int_equal(p->reach.state, REACH_NOT);
 	assert_false(reach_fetch(ctx, p, &good, in, 100));
-	atomic_store(&r->stamp[5], 0);
+	atomic_store(&r->page->stamp[5], 0);
 }
 
 /* ---- REVOKE ---- */
@@ -594,6 +608,28 @@ static void test_a_send_that_was_given_up_is_not_read(void **state)
 	assert_int_equal(direct(w), 1);
 }
 
+/* Two stand, and one of them is given up: the other one's stamp counts. */
+static void test_what_stands_beside_it_is_read(void **state)
+{
+	struct world *w = *state;
+	struct snoo_request *s[2], *r;
+
+	acquaint(w);
+	world_pattern(out, N, 4);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(snoo_isend(w->ctx[0], out, N, 1, i, &s[i]), 0);
+	world_turn(w, 1);
+	assert_int_equal(snoo_cancel(w->ctx[0], &s[0]), 0);
+	assert_int_equal(atomic_load(&w->ctx[0]->reach.page->revoked), 1);
+	assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
+	expect(w, &s[1], &r, N, 4);
+	assert_int_equal(direct(w), 1);
+	/* What is offered from now on says so. */
+	carry(w, N, 5);
+	assert_int_equal(direct(w), 2);
+	assert_int_equal(atomic_load(&w->ctx[0]->reach.page->revoked), 1);
+}
+
 static void test_a_time_limit_takes_the_stamp_back(void **state)
 {
 	struct world *w = *state;
@@ -603,7 +639,7 @@ static void test_a_time_limit_takes_the_stamp_back(void **state)
 	assert_int_equal(snoo_send(w->ctx[0], out, N, 1, 1), -ETIMEDOUT);
 	assert_int_equal(w->ctx[0]->reach.free, ~UINT64_C(1));
 	for (int i = 1; i < 64; i++)
-		assert_int_equal(atomic_load(&w->ctx[0]->reach.stamp[i]), 0);
+		assert_int_equal(atomic_load(&w->ctx[0]->reach.page->stamp[i]), 0);
 }
 
 static void test_more_offers_than_stamps(void **state)
@@ -651,6 +687,8 @@ static void test_an_allowance_that_is_used_up_holds(void **state)
 }
 
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define BY_CALL(name) \
+	{ #name "_by_call", name, setup_by_call, teardown, NULL }
 
 int main(void)
 {
@@ -669,8 +707,13 @@ int main(void)
 		T(test_who_it_is_is_asked_once),
 		T(test_a_daemon_that_says_nobody_is_asked_again),
 		T(test_whose_nonce_is_not_there_is_not_read),
-		T(test_forged_offers_are_no_messages),
+		BY_CALL(test_the_receiver_reads_by_itself),
+		BY_CALL(test_a_short_buffer_cuts_it_off),
+		BY_CALL(test_forged_offers_are_no_messages),
 		T(test_a_send_that_was_given_up_is_not_read),
+		BY_CALL(test_a_send_that_was_given_up_is_not_read),
+		T(test_what_stands_beside_it_is_read),
+		BY_CALL(test_what_stands_beside_it_is_read),
 		T(test_a_time_limit_takes_the_stamp_back),
 		T(test_more_offers_than_stamps),
 		T(test_an_allowance_that_is_used_up_holds),
