@@ -27,6 +27,7 @@
 #define MEET_LATE_MAX	2u	/* of those; then we doze */
 #define MEET_DOZE	20u	/* times what they cost: no yielding for so long */
 #define MEET_DOZE_MAX_NS UINT64_C(1000000000)
+#define MEET_NEWS_NS	UINT64_C(1000000000)	/* a death is told within */
 #define MEET_TURNS	64u	/* looks or meetings between looks at all else */
 
 void coll_begin(struct coll *c, struct snoo *ctx, uint64_t what,
@@ -52,6 +53,21 @@ static bool somebody_died(const struct snoo *ctx)
 			return true;
 	}
 	return false;
+}
+
+int coll_reason(struct coll *c, int error)
+{
+	uint64_t now = clock_ns(), end = now + MEET_NEWS_NS;
+
+	/* The call may not have waited before. */
+	if (c->idle.deadline_ns == 0 && c->ctx->timeout_ns)
+		c->idle.deadline_ns = now + c->ctx->timeout_ns;
+	if (c->idle.deadline_ns == 0 || c->idle.deadline_ns > end)
+		c->idle.deadline_ns = end;
+	while (!somebody_died(c->ctx) &&
+	       wait_step(c->ctx, &c->idle, c->call) == 0)
+		;
+	return somebody_died(c->ctx) ? -EOWNERDEAD : error;
 }
 
 int coll_end(struct coll *c, int ret)
@@ -227,9 +243,23 @@ int coll_await(struct coll *c, uint32_t from)
 	return ret;
 }
 
+int coll_like(struct coll *c, uint32_t from)
+{
+	int ret = coll_await(c, from);
+
+	if (ret)
+		return ret;
+	ret = shm_meet_like(&c->ctx->meet.area, from, &c->part);
+	return ret ? coll_reason(c, ret) : 0;
+}
+
 int coll_agree(struct coll *c)
 {
 	int ret = coll_await(c, ENGINE_ANY);
 
-	return ret ? ret : shm_meet_alike(&c->ctx->meet.area, &c->part);
+	if (ret)
+		return ret;
+	ret = shm_meet_alike(&c->ctx->meet.area, &c->part);
+	/* Those who have heard of a death do something else, and are here. */
+	return ret ? coll_reason(c, ret) : 0;
 }

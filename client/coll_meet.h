@@ -57,8 +57,21 @@ int coll_enter(struct coll *c, enum coll_stay stay);
  */
 int coll_await(struct coll *c, uint32_t from);
 
-/** coll_agree() - coll_await() for all, who must do the same as we */
+/** coll_like() - coll_await() for rank @from, who must do the same as we */
+int coll_like(struct coll *c, uint32_t from);
+
+/** coll_agree() - The same for all */
 int coll_agree(struct coll *c);
+
+/**
+ * coll_reason() - Others have not done as we have: because of a death?
+ *
+ * Of which we may not have heard yet: it waits for that, for a second, or until
+ * the call's time limit, if that is earlier.
+ *
+ * Return: -EOWNERDEAD, or @error
+ */
+int coll_reason(struct coll *c, int error);
 
 /** coll_end() - The call returns @ret */
 int coll_end(struct coll *c, int ret);

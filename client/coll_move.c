@@ -71,9 +71,7 @@ static int bcast_part(struct coll *c, unsigned char *buf, uint32_t root)
 	if (!last_part(c)) {
 		ret = coll_agree(c);
 	} else if (ctx->rank != root) {
-		ret = coll_await(c, root);
-		if (ret == 0)
-			ret = shm_meet_like(&ctx->meet.area, root, &c->part);
+		ret = coll_like(c, root);
 	}
 	if (ret == 0 && ctx->rank != root)
 		shm_meet_read(&ctx->meet.area, root, c->part.number,
@@ -236,9 +234,7 @@ static int scatter_short(struct coll *c, const unsigned char *send,
 	}
 	ret = coll_enter(c, COLL_GOES);
 	if (ret == 0)
-		ret = coll_await(c, root);
-	if (ret == 0)
-		ret = shm_meet_like(&ctx->meet.area, root, &c->part);
+		ret = coll_like(c, root);
 	if (ret == 0 && len > 0)
 		take_ours(c, root, to);
 	return ret;

@@ -5,11 +5,10 @@
 
 #include <stdlib.h>
 
+#include "client/coll_meet.h"
 #include "client/recv.h"
 #include "client/send.h"
 #include "client/wait.h"
-
-#define STEP_NEWS_NS	UINT64_C(1000000000)	/* a death is told within */
 
 /*
  * A rank that died in the call is waited for by some, and these by others.  One
@@ -39,21 +38,6 @@ static void fill(const struct coll *c, struct snoo_request *req,
 	} else {
 		req->done = true;
 	}
-}
-
-/*
- * Our partner gave it up, or has left: most likely because of a death that we
- * have not heard of yet.
- */
-static int reason(struct coll *c, int error)
-{
-	uint64_t end = clock_ns() + STEP_NEWS_NS;
-
-	while (somebody_died(c->ctx) == 0 && clock_ns() < end) {
-		if (wait_step(c->ctx, &c->idle, c->call))
-			return error;
-	}
-	return somebody_died(c->ctx) ? -EOWNERDEAD : error;
 }
 
 int step_swap(struct coll *c, const struct step *to, const struct step *from)
@@ -86,7 +70,8 @@ int step_swap(struct coll *c, const struct step *to, const struct step *from)
 		ret = recv.error ? recv.error : send.error;
 	else if (ret == 0 && from && recv.message != from->len)
 		ret = -EMSGSIZE;
-	return ret == -EPIPE || ret == -ECANCELED ? reason(c, ret) : ret;
+	/* Our partner gave it up, or has left: most likely because of a death. */
+	return ret == -EPIPE || ret == -ECANCELED ? coll_reason(c, ret) : ret;
 }
 
 unsigned char *step_room(struct snoo *ctx)

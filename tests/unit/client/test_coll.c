@@ -223,6 +223,41 @@ static void test_calls_that_differ_are_an_error_everywhere(void **state)
 	world_close(&w);
 }
 
+/*
+ * Rank 2 has arrived and dies; rank 1 has heard of it and is in its next call, rank
+ * 0 hears of it only later.
+ */
+static int after_a_death(struct snoo *ctx, void *arg)
+{
+	int32_t in = 1, out;
+	int ret;
+
+	if (snoo_rank(ctx) != 2)
+		return snoo_rank(ctx) == 1 ?
+			       snoo_barrier(ctx) :
+			       snoo_allreduce(ctx, &in, &out, 1, SNOO_INT32,
+					      SNOO_SUM);
+	snoo_set_timeout(ctx, 20000000);
+	ret = snoo_barrier(ctx);
+	world_gone(arg, 2, SNOO_ABI_DEAD);
+	return ret;
+}
+
+static void test_what_differs_because_of_a_death_is_one(void **state)
+{
+	struct world w;
+	int ret[WORLD_RANKS];
+
+	(void)state;
+	open_world(&w, 3);
+	together(&w, 0, ret, after_a_death, &w);
+	assert_int_equal(ret[0], -EOWNERDEAD);
+	assert_int_equal(ret[1], -EOWNERDEAD);
+	/* Nobody has told it, until its time limit. */
+	assert_int_equal(ret[2], -EINVAL);
+	world_close(&w);
+}
+
 static int short_bcast(struct snoo *ctx, void *arg)
 {
 	int32_t x[4] = { 1, 2, 3, 4 };
@@ -478,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_sizes_that_differ_are_an_error_everywhere),
 		cmocka_unit_test(test_calls_that_differ_are_an_error_everywhere),
 		cmocka_unit_test(test_a_bcast_of_another_size_is_an_error_there),
+		cmocka_unit_test(test_what_differs_because_of_a_death_is_one),
 		cmocka_unit_test(test_arguments_that_can_not_be_are_refused),
 		cmocka_unit_test(test_a_death_ends_it_for_all),
 		cmocka_unit_test(test_what_all_have_reached_outlives_them),
