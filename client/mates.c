@@ -96,6 +96,22 @@ bool mates_want(const struct snoo *ctx)
 	return false;
 }
 
+bool mates_awake(struct snoo *ctx)
+{
+	const struct mates *m = &ctx->mates;
+
+	keep_up(ctx);
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct peer *p = &ctx->peers[m->rank[i]];
+		uint64_t word = atomic_load_explicit(&p->there->wait,
+						     memory_order_relaxed);
+
+		if (p->state == PEER_LIVE && wake_mode(word) <= SNOO_ABI_SUMMARY)
+			return true;
+	}
+	return false;
+}
+
 static uint64_t received(const struct snoo_abi_rank *r)
 {
 	return shm_counter(r, SHM_COUNT_received) +

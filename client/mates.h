@@ -27,6 +27,9 @@ bool mates_few(struct snoo *ctx);
  */
 bool mates_want(const struct snoo *ctx);
 
+/** mates_awake() - Does one of them not sleep?  Then the core is not idle */
+bool mates_awake(struct snoo *ctx);
+
 /**
  * mates_messages() - Messages that they and we have received so far
  *

@@ -38,6 +38,7 @@ struct patience_wait {
 	bool alone;		/* nobody else wanted the core */
 	uint32_t rounds;	/* since we last asked */
 	bool gave;		/* the core away, once */
+	uint32_t yields;	/* that brought nothing */
 	uint64_t kept_ns;	/* since when we have it; 0: begin to count */
 };
 
@@ -95,6 +96,14 @@ enum patience_way patience_way(const struct patience *p,
  */
 bool patience_keeps(const struct patience *p, struct patience_wait *w,
 		    bool moving, bool wanted, uint64_t now_ns);
+
+/**
+ * patience_enough() - Have so many yields brought nothing that a sleep is cheaper?
+ *
+ * If somebody else keeps the core from going idle, which patience.c cannot know.
+ */
+bool patience_enough(const struct patience *p, const struct patience_wait *w,
+		     uint32_t sharers);
 
 /** patience_sleeps() - Have yields been found not to pay, for now? */
 bool patience_sleeps(const struct patience *p, uint32_t sharers,

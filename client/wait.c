@@ -273,6 +273,9 @@ static enum patience_way way(struct snoo *ctx, struct idle *idle,
 
 	if (idle->dozes)
 		return PATIENCE_SLEEP;
+	if (patience_enough(&ctx->patience, &idle->patience, sharers) &&
+	    !ctx->meet.waiting && mates_awake(ctx))
+		return PATIENCE_SLEEP;
 	h = hint(ctx, idle, sharers);
 	way = patience_way(&ctx->patience, &idle->patience, sharers, h, waited,
 			   now);

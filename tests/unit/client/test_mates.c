@@ -117,6 +117,57 @@ static void test_who_has_something_to_do_wants_the_core(void **state)
 	assert_false(mates_want(w->ctx[0]));
 }
 
+static void test_one_that_does_not_sleep_keeps_the_core_busy(void **state)
+{
+	struct world *w = *state;
+
+	seat(w, 3);
+	assert_true(mates_awake(w->ctx[0]));
+	shm_wake_arm(w->ctx[1]->me, SNOO_ABI_ASLEEP_FUTEX, SNOO_ABI_ANY);
+	shm_wake_arm(w->ctx[2]->me, SNOO_ABI_SUMMARY, SNOO_ABI_ANY);
+	assert_true(mates_awake(w->ctx[0]));
+	shm_wake_arm(w->ctx[2]->me, SNOO_ABI_ASLEEP_EVENTFD, SNOO_ABI_ANY);
+	assert_false(mates_awake(w->ctx[0]));
+	/* Who is gone keeps nothing busy. */
+	shm_wake_arm(w->ctx[1]->me, SNOO_ABI_POLLING, SNOO_ABI_ANY);
+	assert_true(mates_awake(w->ctx[0]));
+	w->ctx[0]->peers[1].state = PEER_DEAD;
+	assert_false(mates_awake(w->ctx[0]));
+	w->ctx[0]->peers[1].state = PEER_LIVE;
+	/* Nor does one of the other core. */
+	put(&w->ctx[1]->me->core, 3);
+	mates_find(w->ctx[0]);
+	assert_false(mates_awake(w->ctx[0]));
+}
+
+static uint64_t sleeps(struct world *w)
+{
+	return shm_counter(w->ctx[0]->me, SHM_COUNT_sleeps);
+}
+
+/* With a spin of a second, which is not over. */
+static void test_after_some_yields_for_nothing_we_sleep(void **state)
+{
+	struct world *w = *state;
+	struct snoo *ctx = w->ctx[0];
+	char c;
+
+	seat(w, 3);
+	/* The last yield has met somebody, however soon it came back. */
+	patience_init(&ctx->patience, 1000 * MS, false, MS, 1, MS);
+	snoo_set_timeout(ctx, 200 * MS);
+	for (int awake = 0; awake < 2; awake++) {
+		uint64_t before = sleeps(w);
+
+		for (int i = 1; i < 3; i++)
+			shm_wake_arm(w->ctx[i]->me, i == awake ?
+				     SNOO_ABI_POLLING : SNOO_ABI_ASLEEP_FUTEX,
+				     SNOO_ABI_ANY);
+		assert_int_equal(snoo_recv(ctx, &c, 1, 4, 1, NULL), -ETIMEDOUT);
+		assert_true((sleeps(w) > before) == (awake > 0));
+	}
+}
+
 static void test_their_messages_count_by_number_and_size(void **state)
 {
 	struct world *w = *state;
@@ -168,6 +219,8 @@ int main(void)
 		T(test_they_are_found_by_their_core),
 		T(test_few_are_all_of_a_shared_core),
 		T(test_who_has_something_to_do_wants_the_core),
+		T(test_one_that_does_not_sleep_keeps_the_core_busy),
+		T(test_after_some_yields_for_nothing_we_sleep),
 		T(test_their_messages_count_by_number_and_size),
 		T(test_who_shares_a_core_waits_by_summary),
 	};

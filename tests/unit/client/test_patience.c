@@ -123,6 +123,33 @@ static void test_where_all_poll_we_yield_on(void **state)
 	}
 }
 
+static void test_three_yields_for_nothing_are_enough(void **state)
+{
+	(void)state;
+	for (uint32_t sharers = 2; sharers < 5; sharers++) {
+		patience_anew(&w);
+		for (int i = 0; i < 3; i++) {
+			assert_false(patience_enough(&p, &w, sharers));
+			/* One that brought something costs nobody a switch. */
+			yielded(sharers, 2 * YIELD, true);
+			yielded(sharers, 2 * YIELD, false);
+		}
+		assert_true(patience_enough(&p, &w, sharers) == (sharers > 2));
+		/* Nobody was there: there is no one to wait for the core. */
+		yielded(sharers, YIELD / 2, false);
+		assert_false(patience_enough(&p, &w, sharers));
+		yielded(sharers, 2 * YIELD, false);
+		assert_true(patience_enough(&p, &w, sharers) == (sharers > 2));
+	}
+	patience_anew(&w);
+	assert_false(patience_enough(&p, &w, 4));
+	/* What is configured holds. */
+	patience_init(&p, SPIN, true, WAKE, YIELD, HAND);
+	for (int i = 0; i < 3; i++)
+		yielded(4, 2 * YIELD, false);
+	assert_false(patience_enough(&p, &w, 4));
+}
+
 static void test_what_is_configured_holds_with_sharers_too(void **state)
 {
 	(void)state;
@@ -360,6 +387,7 @@ int main(void)
 		T(test_nothing_to_spin_for_is_sleeping_at_once),
 		T(test_where_all_poll_we_yield_on),
 		T(test_hints_make_a_spin_longer_or_shorter),
+		T(test_three_yields_for_nothing_are_enough),
 		T(test_what_is_configured_holds_with_sharers_too),
 		T(test_two_far_yields_for_nothing_and_we_sleep),
 		T(test_what_is_learnt_again_holds_longer),
