@@ -140,8 +140,10 @@ struct peer {
 					 * there */
 	} reach;
 	struct {			/* instead.c: eager ones that are offered */
-		struct ways way[2];	/* we answer; we only send */
-		uint32_t cost;		/* of an offer, ns for 64 KiB */
+		struct {		/* below PACE_BYTES; the others */
+			struct ways way[2]; /* we answer; we only send */
+			uint32_t cost;	    /* of an offer, ns for 64 KiB */
+		} kind[2];
 		uint64_t turn;		/* of its messages at our last one */
 		struct list link;	/* in ctx->instead while there are some */
 		uint32_t out;		/* offers that may become blocks */

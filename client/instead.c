@@ -5,7 +5,7 @@
  * Theory of operation
  * ===================
  *
- * An eager message of 16 to 64 KiB is copied twice, and the second copy begins
+ * An eager message of 8 to 64 KiB is copied twice, and the second copy begins
  * when the first is done.  Where a line takes long from core to core one copy by
  * process_vm_readv (reach.c) takes half of the time.  But a send that is offered
  * ends when its receiver has come, and one that is eager at once: programs that

@@ -329,7 +329,7 @@ struct lend_block *lend_take(struct snoo *ctx, enum lend_size size,
 void lend_fill(struct peer *p, struct lend_block *b, const unsigned char *from,
 	       uint32_t n)
 {
-	bool timed = SHM_COPY_FAR && n >= PACE_BYTES &&
+	bool timed = SHM_COPY_FAR && n >= PACE_LEAST &&
 		     ++p->filled % PACE_SAMPLE == 0;
 	uint64_t start = timed ? clock_ns() : 0;
 

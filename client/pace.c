@@ -12,21 +12,29 @@
 
 #define TRY	8u	/* blocks */
 
-static uint32_t cost(const struct pace *p, bool far)
+/* @turns: one after the other; else the slower one counts. */
+static uint32_t both(uint32_t fill, uint32_t read, bool turns)
 {
 	/* Nothing is known of a receiver that does not say. */
-	if (p->fill[far] == 0 || p->read[far] == 0)
+	if (fill == 0 || read == 0)
 		return 0;
-	return p->fill[far] > p->read[far] ? p->fill[far] : p->read[far];
+	if (turns)
+		return fill + read;
+	return fill > read ? fill : read;
 }
 
-uint32_t pace_cost(const struct pace *p, bool turns)
+static uint32_t cost(const struct pace *p, bool far)
+{
+	return both(p->fill[far], p->read[far], false);
+}
+
+uint32_t pace_cost(const struct pace *p, uint64_t bytes, bool turns)
 {
 	bool far = p->far.second;
 
-	if (!turns || cost(p, far) == 0)
-		return cost(p, far);
-	return p->fill[far] + p->read[far];
+	return bytes < PACE_BYTES ?
+		       both(p->small[0], p->small[1], turns) :
+		       both(p->fill[far], p->read[far], turns);
 }
 
 bool pace_next(struct pace *p)
@@ -38,12 +46,12 @@ bool pace_next(struct pace *p)
 
 void pace_filled(struct pace *p, bool far, uint32_t bytes, uint64_t ns)
 {
-	if (bytes >= PACE_BYTES)
-		ways_learn(&p->fill[far], bytes, ns);
+	ways_learn(bytes < PACE_BYTES ? &p->small[0] : &p->fill[far], bytes,
+		   ns);
 }
 
 void pace_read(struct pace *p, bool far, uint32_t bytes, uint64_t ns)
 {
-	if (bytes >= PACE_BYTES)
-		ways_learn(&p->read[far], bytes, ns);
+	ways_learn(bytes < PACE_BYTES ? &p->small[1] : &p->read[far], bytes,
+		   ns);
 }

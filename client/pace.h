@@ -20,7 +20,8 @@
 
 #include "client/ways.h"
 
-#define PACE_BYTES	16384u	/* smaller blocks say too little */
+#define PACE_BYTES	16384u	/* smaller blocks say too little of stores */
+#define PACE_LEAST	8192u	/* and these nothing at all */
 #define PACE_SAMPLE	4u	/* one block of so many is timed */
 
 /** struct pace - What is known of the way to one peer; all zero at first */
@@ -28,16 +29,18 @@ struct pace {
 	struct ways far;		/* the second: non-temporal stores */
 	uint32_t fill[2];		/* ns for 64 KiB: cached, not; 0: unknown */
 	uint32_t read[2];		/* the same of the receiver */
+	uint32_t small[2];		/* the same of blocks below PACE_BYTES,
+					 * filled and read */
 };
 
 /** pace_next() - The next block: by non-temporal stores? */
 bool pace_next(struct pace *p);
 
 /**
- * pace_cost() - What 64 KiB cost, in ns; 0: unknown
+ * pace_cost() - What 64 KiB cost, in ns, in blocks of @bytes; 0: unknown
  * @turns: the receiver copies when we have, not at the same time
  */
-uint32_t pace_cost(const struct pace *p, bool turns);
+uint32_t pace_cost(const struct pace *p, uint64_t bytes, bool turns);
 
 /** pace_filled(), pace_read() - A copy of @bytes took @ns */
 void pace_filled(struct pace *p, bool far, uint32_t bytes, uint64_t ns);

@@ -21,8 +21,14 @@
 #define LATE_TURN_NS 2000000u	/* one that waits for its core */
 #define ASKED_MAX    16u	/* the first ones may only mean "not yet" */
 
+static unsigned int kind_of(uint64_t len)
+{
+	return len >= PACE_BYTES;
+}
+
 bool rather_offer(struct snoo *ctx, struct peer *p, uint64_t len)
 {
+	unsigned int k = kind_of(len);
 	bool crowded, queue;
 	uint32_t cost[2];
 
@@ -38,9 +44,9 @@ bool rather_offer(struct snoo *ctx, struct peer *p, uint64_t len)
 	/* It has said nothing since the last one. */
 	queue = p->turn == p->instead.turn;
 	p->instead.turn = p->turn;
-	cost[0] = pace_cost(&p->pace, crowded || !queue);
-	cost[1] = p->instead.cost;
-	return ways_next(&p->instead.way[queue], cost, TRY);
+	cost[0] = pace_cost(&p->pace, len, crowded || !queue);
+	cost[1] = p->instead.kind[k].cost;
+	return ways_next(&p->instead.kind[k].way[queue], cost, TRY);
 }
 
 void rather_offered(struct snoo *ctx, struct snoo_request *req)
@@ -68,16 +74,19 @@ void rather_taken(struct snoo *ctx, struct snoo_request *req, uint64_t ns)
 	p->instead.asked = 0;
 	/* A peer's word: an absurd one only makes us choose badly. */
 	if (ns > 0 && ns < UINT32_MAX)
-		ways_learn(&p->instead.cost, req->len, ns);
+		ways_learn(&p->instead.kind[kind_of(req->len)].cost, req->len,
+			   ns);
 }
 
 /* The rest of a try would cost as much. */
 static void costly(struct peer *p, uint64_t len, uint64_t ns)
 {
-	ways_learn(&p->instead.cost, len, ns);
+	struct ways *way = p->instead.kind[kind_of(len)].way;
+
+	ways_learn(&p->instead.kind[kind_of(len)].cost, len, ns);
 	for (int i = 0; i < 2; i++) {
-		if (!p->instead.way[i].second)
-			p->instead.way[i].trying = 0;
+		if (!way[i].second)
+			way[i].trying = 0;
 	}
 }
 

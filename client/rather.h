@@ -11,7 +11,7 @@
 #include "client/engine.h"
 
 #define RATHER_MINOR	6u	/* of wire.h: takes a block instead of an offer */
-#define RATHER_BYTES	16384u	/* smaller ones are eager */
+#define RATHER_BYTES	8192u	/* smaller ones are eager */
 
 /** rather_offer() - Is a message of @len bytes, which may be eager, offered? */
 bool rather_offer(struct snoo *ctx, struct peer *p, uint64_t len);

@@ -14,7 +14,7 @@
 #include "client/engine.h"
 
 #define REACH_MINOR 5u		/* of wire.h: knows REACH, WHERE and PEER */
-#define REACH_BYTES 8192u	/* up to here the call alone costs too much */
+#define REACH_BYTES 8191u	/* up to here the call alone costs too much */
 #define REACH_SHARE 65536u	/* up to here a block is as fast on a shared core */
 #define REACH_LARGE 4194304u	/* from here on only for want of cores */
 

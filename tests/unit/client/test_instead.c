@@ -47,8 +47,8 @@ static void choose(struct world *w, uint32_t a, uint32_t b, bool offer)
 {
 	struct peer *p = &w->ctx[a]->peers[b];
 
-	for (int i = 0; i < 2; i++)
-		p->instead.way[i] = (struct ways){
+	for (int i = 0; i < 4; i++)
+		p->instead.kind[i / 2].way[i % 2] = (struct ways){
 			.second = offer,
 			.interval = 1024,
 			.since = 1,
@@ -177,7 +177,7 @@ static void test_who_is_there_reads_it(void **state)
 	}
 	assert_int_equal(count(w, SHM_COUNT_sent_cma), 100);
 	assert_int_equal(count(w, SHM_COUNT_sent_block), 0);
-	assert_true(w->ctx[0]->peers[1].instead.cost > 0);
+	assert_true(w->ctx[0]->peers[1].instead.kind[1].cost > 0);
 	expect_clean(w);
 }
 
@@ -400,7 +400,7 @@ static void test_who_keeps_asking_is_offered_nothing(void **state)
 	unsigned int offers = 0;
 
 	w->ctx[1]->peers[0].reach.state = REACH_NOT;
-	p->instead.cost = 4000;
+	p->instead.kind[1].cost = 4000;
 	for (uint32_t i = 0; i < 100; i++) {
 		struct snoo_request *r = take(w, N), *s;
 
@@ -412,7 +412,7 @@ static void test_who_keeps_asking_is_offered_nothing(void **state)
 		assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
 	}
 	assert_int_equal(offers, 16);
-	assert_true(p->instead.cost > 10000);
+	assert_true(p->instead.kind[1].cost > 10000);
 	expect_clean(w);
 }
 
@@ -543,7 +543,7 @@ static void test_who_gets_no_offer(void **state)
 	assert_false(offered(w));
 	choose(w, 0, 1, true);
 	assert_true(offered(w));
-	/* Too small; the last byte that is not. */
+	/* Too small; the first that is not. */
 	for (size_t n = RATHER_BYTES - 1; n <= RATHER_BYTES; n++) {
 		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
 		assert_int_equal(snoo_isend(ctx, out, n, 1, 1, &s), 0);
@@ -573,16 +573,49 @@ static unsigned int offers(struct world *w, uint32_t fill, uint32_t read,
 			p->pace.fill[far] = fill;
 			p->pace.read[far] = read;
 		}
-		p->instead.cost = offer;
+		p->instead.kind[1].cost = offer;
 		n += offered(w);
 	}
 	return n;
 }
 
+/* Messages below PACE_BYTES go their own way, and say nothing of others. */
+static void test_small_ones_are_a_kind_of_their_own(void **state)
+{
+	struct world *w = *state;
+	struct peer *p = &w->ctx[0]->peers[1];
+	struct snoo_request *s, *r;
+
+	for (int small = 0; small < 2; small++) {
+		size_t n = small ? PACE_BYTES - 1 : PACE_BYTES;
+
+		choose(w, 0, 1, false);
+		for (int i = 0; i < 2; i++)
+			p->instead.kind[!small].way[i].second = true;
+		for (size_t k = PACE_BYTES - 1; k <= PACE_BYTES; k++) {
+			p->instead.kind[0].cost = p->instead.kind[1].cost = 0;
+			assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r),
+					 0);
+			assert_int_equal(snoo_isend(w->ctx[0], out, k, 1, 1,
+						    &s), 0);
+			assert_int_equal(s->done, k != n);
+			p->instead.late_ns = UINT32_MAX;
+			while (!r->done)
+				world_turn(w, 1);
+			assert_int_equal(snoo_wait(w->ctx[1], &r, NULL), 0);
+			assert_int_equal(snoo_wait(w->ctx[0], &s, NULL), 0);
+			assert_true((p->instead.kind[!small].cost > 0) ==
+				    (k == n));
+			assert_int_equal(p->instead.kind[small].cost, 0);
+		}
+	}
+	expect_clean(w);
+}
+
 static void test_what_costs_less_is_done(void **state)
 {
 	struct world *w = *state;
-	struct ways *way = w->ctx[0]->peers[1].instead.way;
+	struct ways *way = w->ctx[0]->peers[1].instead.kind[1].way;
 
 	memset(way, 0, 2 * sizeof(*way));
 	/* Both are tried, whatever they cost. */
@@ -609,7 +642,7 @@ static void test_a_receiver_that_comes_late_is_learnt(void **state)
 	uint64_t blocks;
 
 	for (int i = 0; i < 2; i++)
-		p->instead.way[i] = (struct ways){ .second = true };
+		p->instead.kind[1].way[i] = (struct ways){ .second = true };
 	for (uint32_t i = 0; i < 400; i++) {
 		for (int far = 0; far < 2; far++) {
 			p->pace.fill[far] = 6000;
@@ -617,12 +650,12 @@ static void test_a_receiver_that_comes_late_is_learnt(void **state)
 		}
 		world_pattern(out, N, i);
 		if (i == 0)
-			p->instead.cost = 4000;
+			p->instead.kind[1].cost = 4000;
 		assert_int_equal(snoo_send(w->ctx[0], out, N, 1, 1), 0);
 		expect(w, take(w, N), i);
 	}
-	assert_false(p->instead.way[1].second);
-	assert_true(p->instead.cost > 12000);
+	assert_false(p->instead.kind[1].way[1].second);
+	assert_true(p->instead.kind[1].cost > 12000);
 	blocks = count(w, SHM_COUNT_sent_block);
 	assert_int_equal(blocks, 400);
 	expect_clean(w);
@@ -730,6 +763,7 @@ int main(void)
 		T(test_what_was_accepted_is_streamed),
 		T(test_a_refusal_and_a_cancel_cross_it),
 		T(test_who_gets_no_offer),
+		T(test_small_ones_are_a_kind_of_their_own),
 		T(test_what_costs_less_is_done),
 		T(test_a_receiver_that_comes_late_is_learnt),
 		T(test_a_block_for_nothing_is_given_back),

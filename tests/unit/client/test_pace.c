@@ -138,17 +138,36 @@ static void test_what_a_block_costs(void **state)
 	struct pace p = { .fill = { 3000, 0 }, .read = { 5000, 0 } };
 
 	(void)state;
-	assert_int_equal(pace_cost(&p, false), 5000);
-	assert_int_equal(pace_cost(&p, true), 8000);
+	assert_int_equal(pace_cost(&p, BLOCK, false), 5000);
+	assert_int_equal(pace_cost(&p, BLOCK, true), 8000);
 	/* Of the way that blocks go now. */
 	p.far.second = true;
-	assert_int_equal(pace_cost(&p, true), 0);
+	assert_int_equal(pace_cost(&p, BLOCK, true), 0);
 	p.fill[1] = 7000;
-	assert_int_equal(pace_cost(&p, false), 0);
-	assert_int_equal(pace_cost(&p, true), 0);
+	assert_int_equal(pace_cost(&p, BLOCK, false), 0);
+	assert_int_equal(pace_cost(&p, BLOCK, true), 0);
 	p.read[1] = 4000;
-	assert_int_equal(pace_cost(&p, false), 7000);
-	assert_int_equal(pace_cost(&p, true), 11000);
+	assert_int_equal(pace_cost(&p, BLOCK, false), 7000);
+	assert_int_equal(pace_cost(&p, BLOCK, true), 11000);
+}
+
+/* Those that say too little of stores have a cost of their own. */
+static void test_what_a_small_block_costs(void **state)
+{
+	struct pace p = { .fill = { 3000, 0 }, .read = { 5000, 0 } };
+
+	(void)state;
+	assert_int_equal(pace_cost(&p, PACE_BYTES - 1, true), 0);
+	assert_int_equal(pace_cost(&p, PACE_BYTES, true), 8000);
+	pace_filled(&p, false, PACE_LEAST, 1000);
+	assert_int_equal(pace_cost(&p, PACE_LEAST, true), 0);
+	pace_read(&p, false, PACE_LEAST, 500);
+	/* For 64 KiB. */
+	assert_int_equal(pace_cost(&p, PACE_LEAST, true), 12000);
+	assert_int_equal(pace_cost(&p, PACE_LEAST, false), 8000);
+	assert_int_equal(pace_cost(&p, PACE_BYTES, true), 8000);
+	pace_filled(&p, false, PACE_BYTES, 750);
+	assert_int_equal(pace_cost(&p, PACE_LEAST, true), 12000);
 }
 
 int main(void)
@@ -162,6 +181,7 @@ int main(void)
 		cmocka_unit_test(test_a_bad_start_is_soon_forgotten),
 		cmocka_unit_test(
 			test_a_receiver_that_says_nothing_gets_cached_blocks),
+		cmocka_unit_test(test_what_a_small_block_costs),
 		cmocka_unit_test(test_what_a_block_costs),
 	};
 
