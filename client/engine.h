@@ -300,6 +300,7 @@ struct registers {
 /** struct reach - What those that may read our memory look at; see reach.c */
 struct reach {
 	struct snoo_abi_stamps *page;	/* NULL: nobody does */
+	int file;			/* of the page; -1: none */
 	uint64_t nonce;
 	uint64_t free;			/* bit for each stamp */
 	uint32_t out;			/* stamps in use */

@@ -42,8 +42,10 @@
  * its socket, says which it is (WHERE, PEER), and only of a process of the same
  * user, on this kernel, to one that sees the daemon's pids.  The kernel has the
  * last word: the first look is at the nonce, which only the daemon and those that
- * it told know.  An address in an OFFER is the sender's own affair: it names
- * memory of the process that has sent it.  Memory that never comes (userfaultfd)
+ * it told know.  An address in an OFFER names memory of the sender alone, whoever
+ * has written it there: a member of the domain that forges one makes the receiver take
+ * other memory of its partner's, one of the same user, for a message, as it could
+ * forge the message.  Memory that never comes (userfaultfd)
  * keeps the receiver in the kernel, whatever its time limit; but a process of the
  * same user could stop it anyway.
  *
@@ -70,6 +72,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "client/lend.h"
 #include "client/session.h"
@@ -101,6 +104,7 @@ void reach_open(struct snoo *ctx)
 	r->page = stamps_open(r->nonce);
 	if (!r->page)
 		return;
+	r->file = (int)r->page->file - 1;
 	r->free = ~UINT64_C(1);
 	say_where_we_are(ctx);
 }
@@ -109,9 +113,13 @@ void reach_close(struct snoo *ctx)
 {
 	for (uint32_t i = 0; ctx->peers && i < ctx->capacity; i++)
 		stamps_unmap(&ctx->peers[i]);
-	if (ctx->reach.page)
-		stamps_close(ctx->reach.page, atomic_load_explicit(ctx->alive,
-						  memory_order_relaxed) != 1);
+	if (!ctx->reach.page)
+		return;
+	/* Relaxed: it is ours, or a copy. */
+	if (atomic_load_explicit(ctx->alive, memory_order_relaxed) == 1)
+		stamps_close(ctx->reach.page);
+	else if (ctx->reach.file >= 0)
+		close(ctx->reach.file);
 	ctx->reach.page = NULL;
 }
 
@@ -167,17 +175,12 @@ void reach_offer(struct snoo *ctx, const struct peer *p,
 void reach_ended(struct snoo *ctx, struct snoo_request *req, int error)
 {
 	struct reach *r = &ctx->reach;
-	_Atomic uint32_t *revoked = &r->page->revoked;
 
 	atomic_store_explicit(&r->page->stamp[req->stamp], 0,
 			      memory_order_relaxed);
 	/* REVOKE: what the application writes from now on comes after both. */
-	if (error) {
-		atomic_store_explicit(revoked, 1 + atomic_load_explicit(
-				      revoked, memory_order_relaxed),
-				      memory_order_relaxed);
-		atomic_thread_fence(memory_order_release);
-	}
+	if (error)
+		stamps_revoke(r->page);
 	r->free |= UINT64_C(1) << req->stamp;
 	r->out--;
 	req->stamp = 0;

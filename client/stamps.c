@@ -13,9 +13,9 @@
  * with those who may read the process's memory anyhow, and two words in it say the
  * same, as long as nothing happens, without a line going from core to core:
  *
- *   revoked  is raised before the buffer of an offer that was not read is given
+ *   revoked  is raised before the buffer of an offer that was given up is given
  *            back.  The OFFER says what it was: is it that still, after the bytes
- *            have been read, no offer of that time has been revoked.
+ *            have been read, no offer of that time has been given up.
  *   life     is the word of a robust mutex that the thread which has joined holds
  *            for its life.  When a thread ends, or its process by whatever way, or
  *            calls exec, the kernel marks the word before the memory goes, and so
@@ -24,22 +24,38 @@
  *
  * Is one of them not as it was, the stamp is read as before.
  *
+ * The kernel does not mark it where it cannot read the thread's list any more: if
+ * the memory of a process that is stuck was taken for want of memory, or if one that
+ * holds other robust mutexes has unmapped them.  Then a process of the same user
+ * that has got its pid, and memory at that address, would be read, until the daemon
+ * has told of the death.
+ *
  * The page is a file of memory (memfd) that nobody can map to write any more, not
  * even one of the same user, since the mutex in it is in a list of our C library's,
- * with pointers.  It is found by the number of its fd, which stands in the page as
- * it is read in the sender's memory, under /proc/PID/fd: the kernel gives it to those
- * who may trace the process, as it does its memory.
+ * with pointers.  A forked child, whose list is empty, does not get it.  It is found by
+ * the number of its fd, which stands in the page as it is read in the sender's memory,
+ * under /proc/PID/fd: the kernel gives it to those who may trace the process, as it
+ * does its memory.
  */
 #include "client/stamps.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+/* musl's child of a fork goes on with the parent's list, which leads to the page. */
+#ifdef __GLIBC__
+#define LISTS_END_AT_FORK 1
+#else
+#define LISTS_END_AT_FORK 0
+#endif
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 
@@ -113,9 +129,10 @@ static struct snoo_abi_stamps *open_shared(void)
 
 	if (fd < 0)
 		return NULL;
-	if (ftruncate(fd, sizeof(*page)) == 0)
+	if (LISTS_END_AT_FORK && ftruncate(fd, sizeof(*page)) == 0)
 		page = map(fd, PROT_READ | PROT_WRITE);
-	if (page && fcntl(fd, F_ADD_SEALS, SEALS) == 0 && live(page)) {
+	if (page && madvise(page, sizeof(*page), MADV_DONTFORK) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, SEALS) == 0 && live(page)) {
 		page->file = (uint32_t)fd + 1;
 		return page;
 	}
@@ -130,8 +147,11 @@ struct snoo_abi_stamps *stamps_open(uint64_t nonce)
 	struct snoo_abi_stamps *page = open_shared();
 
 	/* Of nobody but those who read it by the call. */
-	if (!page)
+	if (!page) {
 		page = map(-1, PROT_READ | PROT_WRITE);
+		if (page)
+			madvise(page, sizeof(*page), MADV_DONTFORK);
+	}
 	if (page)
 		atomic_store_explicit(&page->stamp[0], nonce,
 				      memory_order_relaxed);
@@ -159,37 +179,71 @@ static bool let_go(struct snoo_abi_stamps *page)
 	return pthread_mutex_unlock(mutex_of(page)) == 0;
 }
 
-void stamps_close(struct snoo_abi_stamps *page, bool child)
+void stamps_revoke(struct snoo_abi_stamps *page)
+{
+	uint32_t n = atomic_load_explicit(&page->revoked, memory_order_relaxed);
+
+	atomic_store_explicit(&page->revoked, n + 1, memory_order_relaxed);
+	/* REVOKE: what the application writes from now on comes after that. */
+	atomic_thread_fence(memory_order_release);
+}
+
+void stamps_close(struct snoo_abi_stamps *page)
 {
 	bool shared = page->file != 0;
 
-	if (!child)
-		atomic_store_explicit(&page->stamp[0], 0, memory_order_relaxed);
+	atomic_store_explicit(&page->stamp[0], 0, memory_order_relaxed);
+	stamps_revoke(page);
 	if (shared)
 		close((int)page->file - 1);
 	/* A page more is a small price for a list that leads nowhere. */
-	if (shared && !child && !let_go(page))
-		return;
-	munmap(page, sizeof(*page));
+	if (!shared || let_go(page))
+		munmap(page, sizeof(*page));
 }
 
 /* ---- those of others ---- */
 
-static bool is_such_a_file(int fd)
+/*
+ * A file of memory, which nobody can cut short or punch holes into: touching what is
+ * missing would be a SIGBUS.  Not of huge pages either, by its size.
+ */
+static bool is_sealed(int fd)
 {
-	struct stat st;
+	const int either = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
 
-	/* One that could be cut short would be a SIGBUS some day. */
-	return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &st) == 0 &&
-	       st.st_size >= (off_t)sizeof(struct snoo_abi_stamps);
+	return seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & either) &&
+	       fstat(fd, &st) == 0 &&
+	       st.st_size == (off_t)sizeof(struct snoo_abi_stamps);
+}
+
+/* Opening some files waits, or does something: first, what is it? */
+static int open_file(pid_t pid, uint32_t number)
+{
+	char path[64];
+	struct statfs fs;
+	int at, fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, number);
+	at = open(path, O_PATH | O_CLOEXEC);
+	if (at < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
+	if (fstatfs(at, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	close(at);
+	if (fd >= 0 && is_sealed(fd))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 void stamps_map(struct peer *p, const struct snoo_abi_stamps *copy)
 {
 	uint32_t at = copy->life_at;
-	struct snoo_abi_stamps *page = NULL;
-	char path[64];
+	struct snoo_abi_stamps *page;
 	int fd;
 
 	stamps_unmap(p);
@@ -197,13 +251,10 @@ void stamps_map(struct peer *p, const struct snoo_abi_stamps *copy)
 	    at < offsetof(struct snoo_abi_stamps, owner) ||
 	    at > sizeof(*copy) - sizeof(uint32_t))
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)p->reach.pid,
-		 copy->file - 1);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = open_file(p->reach.pid, copy->file - 1);
 	if (fd < 0)
 		return;
-	if (is_such_a_file(fd))
-		page = map(fd, PROT_READ);
+	page = map(fd, PROT_READ);
 	close(fd);
 	if (!page)
 		return;

@@ -18,13 +18,16 @@
  */
 struct snoo_abi_stamps *stamps_open(uint64_t nonce);
 
+/** stamps_revoke() - An offer was given up: its buffer is about to be given back */
+void stamps_revoke(struct snoo_abi_stamps *page);
+
 /**
  * stamps_close() - Nothing stands any more, and the page goes
  *
- * It stays mapped if the thread that has opened it is another one and lives.
- * @child:	We are a forked child: it is still our parent's
+ * It stays mapped if the thread that has opened it is another one and lives.  Not in
+ * a forked child, which has no such page.
  */
-void stamps_close(struct snoo_abi_stamps *page, bool child);
+void stamps_close(struct snoo_abi_stamps *page);
 
 /**
  * stamps_map() - Map @p's page, of which @copy was read in its memory

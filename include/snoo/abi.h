@@ -610,7 +610,7 @@ struct snoo_abi_stamps {
 
 	alignas(SNOO_ABI_PAIR)
 	_Atomic uint32_t revoked;	/* raised before the buffer of an offer
-					 * that nobody has read is given back */
+					 * that was given up is given back */
 	uint32_t life_at;		/* offset of a word that the kernel
 					 * changes when the rank's thread ends;
 					 * 0: there is none */
