@@ -12,8 +12,9 @@
  *
  *  - It runs: it computes, and may send at any time.  Who sleeps now pays for a
  *    wake-up then, and leaves a core idle that nobody else wants.  So it spins
- *    on, for up to 2 ms.  Only while nobody else has had our core since the
- *    wait began: a stranger there has better use for it.
+ *    on, for up to 2 ms.  Only while we have not had to wait for our core since
+ *    the wait began, as one who sleeps has, too, when it is woken: a stranger
+ *    there has better use for it.
  *  - It sleeps: it is woken first, and that takes as long as our own wake-up.
  *    What we spin beyond that is most likely for nothing.
  *  - It waits for its CPU, or nobody knows: as without.
@@ -33,7 +34,7 @@
 #include "client/channel.h"
 
 #define ONCPU_STRIDE_MAX 4096u
-#define ONCPU_MANY	 16u /* partners that may be looked at in one look */
+#define ONCPU_MANY	 16u /* ranks that may be looked at in one look */
 
 void oncpu_close(struct snoo *ctx)
 {
@@ -129,6 +130,28 @@ static enum patience_hint hint_of_all(struct snoo *ctx)
 	return rest > 0 && rest == ctx->nrx ? PATIENCE_RESTS : PATIENCE_UNKNOWN;
 }
 
+/* Those who have not come to the meeting yet. */
+static enum patience_hint hint_of_missing(struct snoo *ctx)
+{
+	const struct meet *m = &ctx->meet;
+	uint32_t rest = 0, missing = 0;
+
+	if (ctx->size > ONCPU_MANY)
+		return PATIENCE_UNKNOWN;
+	for (uint32_t i = 0; i < ctx->size; i++) {
+		enum patience_hint h;
+
+		if (shm_meet_there(&m->area, i, m->until))
+			continue;
+		h = hint_of(ctx, &ctx->peers[i]);
+		if (h == PATIENCE_RUNS)
+			return h;
+		missing++;
+		rest += h == PATIENCE_RESTS;
+	}
+	return rest > 0 && rest == missing ? PATIENCE_RESTS : PATIENCE_UNKNOWN;
+}
+
 enum patience_hint oncpu_hint(struct snoo *ctx, uint32_t whom)
 {
 	const struct meet *m = &ctx->meet;
@@ -136,8 +159,10 @@ enum patience_hint oncpu_hint(struct snoo *ctx, uint32_t whom)
 	/* Whom the daemon has let go sees what stands still. */
 	if (!ctx->oncpu.map || ctx->session.lost)
 		return PATIENCE_UNKNOWN;
+	if (m->waiting && m->from == ENGINE_ANY)
+		return hint_of_missing(ctx);
 	if (m->waiting)
-		whom = m->from != ENGINE_ANY ? m->from : m->at;
+		whom = m->from;
 	if (whom == ENGINE_ANY)
 		return hint_of_all(ctx);
 	return whom < ctx->capacity ? hint_of(ctx, &ctx->peers[whom]) :

@@ -236,6 +236,17 @@ static bool keep_core(struct snoo *ctx, struct idle *idle, uint64_t now)
 				     mates_want(ctx), now);
 }
 
+/*
+ * Is a sleep cheaper than more yields?  Where nobody can wake us it never is.  The
+ * service of the registers counts as a sharer, but hardly ever runs.
+ */
+static bool enough(struct snoo *ctx, const struct idle *idle, uint32_t sharers)
+{
+	return patience_enough(&ctx->patience, &idle->patience,
+			       sharers - ctx->registers.open) &&
+	       !ctx->meet.waiting && !ctx->bells.poll && mates_awake(ctx);
+}
+
 /* Do those run who can end this wait?  Only for whom has a core to itself. */
 static enum patience_hint hint(struct snoo *ctx, const struct idle *idle,
 			       uint32_t sharers)
@@ -257,7 +268,8 @@ static void count_hint(struct snoo *ctx, struct idle *idle,
 {
 	bool usual = waited >= ctx->patience.spin_ns;
 
-	if (sleeps == usual || idle->hinted == h)
+	if (ctx->patience.fixed || idle->hinted == h ||
+	    sleeps != (h == PATIENCE_RESTS) || usual != (h == PATIENCE_RUNS))
 		return;
 	idle->hinted = h;
 	shm_count(ctx->me, h == PATIENCE_RUNS ? SHM_COUNT_waits_longer :
@@ -273,8 +285,7 @@ static enum patience_way way(struct snoo *ctx, struct idle *idle,
 
 	if (idle->dozes)
 		return PATIENCE_SLEEP;
-	if (patience_enough(&ctx->patience, &idle->patience, sharers) &&
-	    !ctx->meet.waiting && mates_awake(ctx))
+	if (enough(ctx, idle, sharers))
 		return PATIENCE_SLEEP;
 	h = hint(ctx, idle, sharers);
 	way = patience_way(&ctx->patience, &idle->patience, sharers, h, waited,

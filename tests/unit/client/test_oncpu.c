@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "client/channel.h"
+#include "client/meet.h"
 #include "client/news.h"
 #include "client/oncpu.h"
 #include "client/wait.h"
@@ -176,18 +177,28 @@ static void test_any_source_is_all_that_have_sent(void **state)
 
 static void test_in_a_meeting_it_is_who_has_not_come(void **state)
 {
+	const struct shm_meet_part part = { .number = 1, .data = "" };
 	struct fixture *x = *state;
-	struct meet *m = &x->w.ctx[0]->meet;
+	struct snoo *ctx = x->w.ctx[0];
+	struct meet *m = &ctx->meet;
 
-	does(x, 1, SNOO_WIRE_ONCPU_SLEEPS);
-	does(x, 2, SNOO_WIRE_ONCPU_RUNS);
+	assert_int_equal(meet_ready(ctx), 0);
+	shm_meet_come(&m->area, 0, &part);
 	m->waiting = true;
 	m->from = ENGINE_ANY;
-	m->at = 1;
+	m->until = 1;
+	does(x, 1, SNOO_WIRE_ONCPU_SLEEPS);
+	does(x, 2, SNOO_WIRE_ONCPU_SLEEPS);
 	assert_int_equal(hint(x, ENGINE_ANY), PATIENCE_RESTS);
-	m->at = 2;
+	does(x, 1, SNOO_WIRE_ONCPU_WANTS);
+	assert_int_equal(hint(x, ENGINE_ANY), PATIENCE_UNKNOWN);
+	does(x, 1, SNOO_WIRE_ONCPU_RUNS);
 	assert_int_equal(hint(x, ENGINE_ANY), PATIENCE_RUNS);
-	m->from = 1;
+	m->from = 2;
+	assert_int_equal(hint(x, ENGINE_ANY), PATIENCE_RESTS);
+	m->from = ENGINE_ANY;
+	/* Who has come is not waited for. */
+	shm_meet_come(&m->area, 1, &part);
 	assert_int_equal(hint(x, ENGINE_ANY), PATIENCE_RESTS);
 	m->waiting = false;
 }
