@@ -116,8 +116,9 @@ struct peer {
 	uint32_t gone_epoch;		/* of its GONE; 0: it is there */
 	uint64_t stream_out;		/* bytes in blocks of transfers, on
 					 * their way */
-	uint32_t filled;		/* blocks, likewise */
-	uint32_t timed;			/* blocks read, for one in PACE_SAMPLE */
+	uint32_t filled[2];		/* blocks, likewise, below PACE_BYTES and
+					 * others, */
+	uint32_t timed[2];		/* and read: for one in PACE_SAMPLE */
 	struct pace pace;		/* how its blocks are best filled */
 	struct {			/* reach.c: its memory */
 		enum { REACH_UNKNOWN, REACH_ASKED, REACH_READS, REACH_NOT

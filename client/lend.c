@@ -330,7 +330,7 @@ void lend_fill(struct peer *p, struct lend_block *b, const unsigned char *from,
 	       uint32_t n)
 {
 	bool timed = SHM_COPY_FAR && n >= PACE_LEAST &&
-		     ++p->filled % PACE_SAMPLE == 0;
+		     ++p->filled[n >= PACE_BYTES] % PACE_SAMPLE == 0;
 	uint64_t start = timed ? clock_ns() : 0;
 
 	b->far = n >= PACE_BYTES && pace_next(&p->pace);

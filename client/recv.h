@@ -56,7 +56,8 @@ void recv_block(struct snoo *ctx, struct snoo_request *req, struct peer *p,
  */
 static inline uint64_t recv_reads(struct peer *p, uint64_t length)
 {
-	return length >= PACE_LEAST && ++p->timed % PACE_SAMPLE == 0 ?
+	return length >= PACE_LEAST &&
+	       ++p->timed[length >= PACE_BYTES] % PACE_SAMPLE == 0 ?
 		       clock_ns() : 0;
 }
 

@@ -20,6 +20,7 @@
 #include "client/reach.h"
 #include "shm/block.h"
 #include "shm/line.h"
+#include "shm/copy.h"
 #include "tests/lib/world.h"
 
 #define N ((size_t)20000)	/* eager, and worth it */
@@ -612,6 +613,30 @@ static void test_small_ones_are_a_kind_of_their_own(void **state)
 	expect_clean(w);
 }
 
+/* However the sizes alternate, each kind is timed. */
+static void test_blocks_of_both_kinds_are_timed(void **state)
+{
+	struct world *w = *state;
+	const struct pace *p = &w->ctx[0]->peers[1].pace;
+	struct snoo_request *r;
+
+	if (!SHM_COPY_FAR)
+		skip();
+	for (uint32_t i = 0; i < 40; i++) {
+		choose(w, 0, 1, false);
+		assert_int_equal(snoo_irecv(w->ctx[1], in, N, 0, 1, &r), 0);
+		assert_int_equal(snoo_send(w->ctx[0], out, i % 2 ?
+					   PACE_BYTES : PACE_LEAST, 1, 1), 0);
+		while (!r->done)
+			world_turn(w, 1);
+		assert_int_equal(snoo_wait(w->ctx[1], &r, NULL), 0);
+	}
+	assert_true(p->small[0] > 0 && p->small[1] > 0);
+	assert_true(p->fill[0] + p->fill[1] > 0);
+	assert_true(p->read[0] + p->read[1] > 0);
+	expect_clean(w);
+}
+
 static void test_what_costs_less_is_done(void **state)
 {
 	struct world *w = *state;
@@ -764,6 +789,7 @@ int main(void)
 		T(test_a_refusal_and_a_cancel_cross_it),
 		T(test_who_gets_no_offer),
 		T(test_small_ones_are_a_kind_of_their_own),
+		T(test_blocks_of_both_kinds_are_timed),
 		T(test_what_costs_less_is_done),
 		T(test_a_receiver_that_comes_late_is_learnt),
 		T(test_a_block_for_nothing_is_given_back),
