@@ -58,16 +58,18 @@ static bool somebody_died(const struct snoo *ctx)
 int coll_reason(struct coll *c, int error)
 {
 	uint64_t now = clock_ns(), end = now + MEET_NEWS_NS;
+	int ret = 0;
 
 	/* The call may not have waited before. */
 	if (c->idle.deadline_ns == 0 && c->ctx->timeout_ns)
 		c->idle.deadline_ns = now + c->ctx->timeout_ns;
 	if (c->idle.deadline_ns == 0 || c->idle.deadline_ns > end)
 		c->idle.deadline_ns = end;
-	while (!somebody_died(c->ctx) &&
-	       wait_step(c->ctx, &c->idle, c->call) == 0)
-		;
-	return somebody_died(c->ctx) ? -EOWNERDEAD : error;
+	while (ret == 0 && !somebody_died(c->ctx))
+		ret = wait_step(c->ctx, &c->idle, c->call);
+	if (somebody_died(c->ctx))
+		return -EOWNERDEAD;
+	return ret == 0 || ret == -ETIMEDOUT ? error : ret;
 }
 
 int coll_end(struct coll *c, int ret)

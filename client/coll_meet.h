@@ -69,7 +69,7 @@ int coll_agree(struct coll *c);
  * Of which we may not have heard yet: it waits for that, for a second, or until
  * the call's time limit, if that is earlier.
  *
- * Return: -EOWNERDEAD, or @error
+ * Return: -EOWNERDEAD; else @error, or what has ended the wait
  */
 int coll_reason(struct coll *c, int error);
 
