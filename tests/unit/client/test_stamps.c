@@ -226,14 +226,15 @@ static void test_a_forked_child_has_no_such_page(void **state)
 	pid_t pid;
 
 	(void)state;
+	/* Another page is the child's own copy, if it has it. */
+	if (!shared())
+		skip();
 	assert_true(is_mapped(page));
 	pid = fork();
 	if (pid == 0)
 		_exit(is_mapped(page));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	if (!shared())
-		return;
 	assert_true(maps_head(page));
 	assert_true(stamps_stand(&peer, 0));
 }
