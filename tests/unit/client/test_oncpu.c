@@ -325,10 +325,26 @@ static uint64_t sleeps(struct fixture *x, uint32_t spin_ns, bool fixed)
 	return sleeps_in(x, LIMIT, spin_ns, fixed);
 }
 
+/* Some clocks tick every 4 ms: nothing is to be seen between two spins. */
+static bool clock_is_fine(void)
+{
+	for (int i = 0; i < 10; i++) {
+		uint64_t from = clock_ns(), to;
+
+		while ((to = clock_ns()) == from)
+			;
+		if (to - from < SOON / 4)
+			return true;
+	}
+	return false;
+}
+
 static void test_for_one_who_runs_we_spin_on(void **state)
 {
 	struct fixture *x = *state;
 
+	if (!clock_is_fine())
+		skip();
 	assert_true(sleeps(x, SHORT, false) > 0);
 	assert_int_equal(count(x, SHM_COUNT_waits_longer), 0);
 	does(x, 1, SNOO_WIRE_ONCPU_RUNS);
