@@ -5,8 +5,9 @@
 # Usage: bench/wake.sh [ROUNDS [MESSAGES]]
 #
 # Two domains of one daemon, which differ in ivshmem.host_bells alone, without BPF
-# programs, by which ranks would not sleep.  They alternate in every round.  There and back, of which one message ends a sleep:
-# the median over the rounds, with the smallest and the largest value.
+# programs, by which ranks would not sleep.  They alternate in every round.  There
+# and back, of which one message ends a sleep: the median over the rounds, with the
+# smallest and the largest value.
 set -u
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
